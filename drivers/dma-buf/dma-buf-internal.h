@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the dma-buf core share, and the order of its locks.
+ *
+ * Lock order, outermost first:
+ *
+ *	mmap_lock
+ *	  dma_buf.resv		importers hold it for pin, unpin, map, unmap,
+ *				vmap and vunmap; protects attachments, their
+ *				kept mappings and the vmap count
+ *	    exporter's locks
+ *	      dma_fence.lock
+ *		dma_buf.poll.lock	state of the poll callbacks
+ *
+ * Leaves, nothing is taken under them: dma_buf.name_lock, and the lock of the
+ * list of live buffers in dma-buf-debug.c.
+ *
+ * Copying to or from user space may fault and take mmap_lock, so it is never
+ * done with dma_buf.resv held.
+ */
+#ifndef __DMA_BUF_INTERNAL_H__
+#define __DMA_BUF_INTERNAL_H__
+
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/poll.h>
+#include <uapi/linux/dma-buf.h>
+
+/* dma-buf-cpu.c */
+long dma_buf_ioctl_sync(struct dma_buf *dmabuf, const void __user *arg);
+int dma_buf_file_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* dma-buf-fence.c */
+void dma_buf_poll_init(struct dma_buf *dmabuf);
+__poll_t dma_buf_file_poll(struct file *file, poll_table *pt);
+#if IS_ENABLED(CONFIG_SYNC_FILE)
+long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf, void __user *arg);
+long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
+				    const void __user *arg);
+#else
+static inline long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf,
+						  void __user *arg)
+{
+	return -ENOTTY;
+}
+
+static inline long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
+						  const void __user *arg)
+{
+	return -ENOTTY;
+}
+#endif
+
+/* dma-buf-debug.c */
+#if IS_ENABLED(CONFIG_DEBUG_FS)
+void dma_buf_debug_add(struct dma_buf *dmabuf);
+void dma_buf_debug_remove(struct dma_buf *dmabuf);
+void dma_buf_debug_init(void);
+#else
+static inline void dma_buf_debug_add(struct dma_buf *dmabuf) { }
+static inline void dma_buf_debug_remove(struct dma_buf *dmabuf) { }
+static inline void dma_buf_debug_init(void) { }
+#endif
+
+#if IS_ENABLED(CONFIG_DMABUF_DEBUG)
+struct sg_table *dma_buf_debug_wrap(struct sg_table *sgt);
+struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt);
+#else
+static inline struct sg_table *dma_buf_debug_wrap(struct sg_table *sgt)
+{
+	return sgt;
+}
+
+static inline struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt)
+{
+	return sgt;
+}
+#endif
+
+/* dma-buf.c */
+
+/**
+ * dma_buf_copy_name - the buffer's name as it is now
+ * @dmabuf: the buffer
+ * @name: where to put it
+ *
+ * Return: its length; 0 if it has none.
+ */
+size_t dma_buf_copy_name(struct dma_buf *dmabuf, char name[DMA_BUF_NAME_LEN]);
+
+#endif /* __DMA_BUF_INTERNAL_H__ */
