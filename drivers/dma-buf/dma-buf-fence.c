@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fences of a buffer as user space sees them: poll, and sync_files going
+ * out and coming in.
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/dma-fence-unwrap.h>
+#include <linux/fcntl.h>
+#include <linux/slab.h>
+#include <linux/sync_file.h>
+#include <linux/uaccess.h>
+
+#include "dma-buf-internal.h"
+
+/*
+ * Poll.
+ *
+ * All pollers of a buffer sleep in one wait queue. For each of the two events
+ * there is one callback, on any one fence that is pending; when it runs, the
+ * pollers look again and the first one that finds another pending fence sets it
+ * up anew. Nobody takes dma_buf.resv for this, so a poller does not wait for
+ * those who do.
+ *
+ * While the callback is busy it holds a reference to the file, because it can
+ * run after every descriptor is closed, and one to the fence it waits for.
+ */
+
+void dma_buf_poll_init(struct dma_buf *dmabuf)
+{
+	init_waitqueue_head(&dmabuf->poll);
+	dmabuf->poll_in.dmabuf = dmabuf;
+	dmabuf->poll_out.dmabuf = dmabuf;
+}
+
+/*
+ * @wake: pollers that came while the callback was busy have to look again.
+ */
+static void dma_buf_poll_finish(struct dma_buf_poll *poll, bool wake)
+{
+	struct dma_buf *dmabuf = poll->dmabuf;
+	unsigned long flags;
+
+	spin_lock_irqsave(&dmabuf->poll.lock, flags);
+	wake |= poll->missed;
+	poll->missed = false;
+	poll->busy = false;
+	if (wake)
+		wake_up_locked_poll(&dmabuf->poll, poll == &dmabuf->poll_in ?
+				    EPOLLIN : EPOLLOUT);
+	spin_unlock_irqrestore(&dmabuf->poll.lock, flags);
+
+	fput(dmabuf->file);
+}
+
+static void dma_buf_poll_signaled(struct dma_fence *fence,
+				  struct dma_fence_cb *cb)
+{
+	dma_buf_poll_finish(container_of(cb, struct dma_buf_poll, cb), true);
+	dma_fence_put(fence);
+}
+
+/* Returns true if the callback was busy already. */
+static bool dma_buf_poll_start(struct dma_buf_poll *poll)
+{
+	struct dma_buf *dmabuf = poll->dmabuf;
+	bool busy;
+
+	spin_lock_irq(&dmabuf->poll.lock);
+	busy = poll->busy;
+	if (busy)
+		poll->missed = true;
+	else
+		poll->busy = true;
+	spin_unlock_irq(&dmabuf->poll.lock);
+
+	if (!busy)
+		get_file(dmabuf->file);
+	return busy;
+}
+
+/* Returns true if the event is there; otherwise its callback is set up. */
+static bool dma_buf_poll_event(struct dma_buf_poll *poll,
+			       enum dma_resv_usage usage)
+{
+	struct dma_buf *dmabuf = poll->dmabuf;
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	bool pending = false;
+
+	if (dma_resv_test_signaled(dmabuf->resv, usage))
+		return true;
+
+	if (dma_buf_poll_start(poll))
+		return false;
+
+	dma_resv_iter_begin(&cursor, dmabuf->resv, usage);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		dma_fence_get(fence);
+		if (!dma_fence_add_callback(fence, &poll->cb,
+					    dma_buf_poll_signaled)) {
+			pending = true;
+			break;
+		}
+		dma_fence_put(fence);
+	}
+	dma_resv_iter_end(&cursor);
+
+	if (!pending)
+		dma_buf_poll_finish(poll, false);
+	return !pending;
+}
+
+__poll_t dma_buf_file_poll(struct file *file, poll_table *pt)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	__poll_t wanted = poll_requested_events(pt);
+	__poll_t events = 0;
+
+	poll_wait(file, &dmabuf->poll, pt);
+
+	if (wanted & EPOLLIN &&
+	    dma_buf_poll_event(&dmabuf->poll_in, dma_resv_usage_rw(false)))
+		events |= EPOLLIN;
+	if (wanted & EPOLLOUT &&
+	    dma_buf_poll_event(&dmabuf->poll_out, dma_resv_usage_rw(true)))
+		events |= EPOLLOUT;
+
+	return events;
+}
+
+#if IS_ENABLED(CONFIG_SYNC_FILE)
+/* Sync files. */
+
+static bool dma_buf_sync_flags_valid(u32 flags)
+{
+	return flags && !(flags & ~DMA_BUF_SYNC_RW);
+}
+
+/* All fences of a kind as one; a signalled one where there are none. */
+static struct dma_fence *dma_buf_get_fence(struct dma_buf *dmabuf,
+					   enum dma_resv_usage usage)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	ret = dma_resv_get_singleton(dmabuf->resv, usage, &fence);
+	if (ret)
+		return ERR_PTR(ret);
+
+	return fence ?: dma_fence_get_stub();
+}
+
+long dma_buf_ioctl_export_sync_file(struct dma_buf *dmabuf, void __user *uarg)
+{
+	struct dma_buf_export_sync_file arg;
+	struct sync_file *sync_file;
+	struct dma_fence *fence;
+	int ret;
+
+	if (copy_from_user(&arg, uarg, sizeof(arg)))
+		return -EFAULT;
+	if (!dma_buf_sync_flags_valid(arg.flags))
+		return -EINVAL;
+
+	arg.fd = get_unused_fd_flags(O_CLOEXEC);
+	if (arg.fd < 0)
+		return arg.fd;
+
+	fence = dma_buf_get_fence(dmabuf,
+				  dma_resv_usage_rw(arg.flags & DMA_BUF_SYNC_WRITE));
+	if (IS_ERR(fence)) {
+		ret = PTR_ERR(fence);
+		goto err_put_fd;
+	}
+
+	sync_file = sync_file_create(fence);
+	dma_fence_put(fence);
+	if (!sync_file) {
+		ret = -ENOMEM;
+		goto err_put_fd;
+	}
+
+	if (copy_to_user(uarg, &arg, sizeof(arg))) {
+		ret = -EFAULT;
+		goto err_put_file;
+	}
+
+	fd_install(arg.fd, sync_file->file);
+	return 0;
+
+err_put_file:
+	fput(sync_file->file);
+err_put_fd:
+	put_unused_fd(arg.fd);
+	return ret;
+}
+
+static int dma_buf_add_fences(struct dma_buf *dmabuf, struct dma_fence *fence,
+			      enum dma_resv_usage usage)
+{
+	struct dma_fence_unwrap cursor;
+	unsigned int nr_fences = 0;
+	struct dma_fence *f;
+	int ret;
+
+	dma_fence_unwrap_for_each(f, &cursor, fence)
+		nr_fences++;
+	if (!nr_fences)
+		return 0;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dma_resv_reserve_fences(dmabuf->resv, nr_fences);
+	if (!ret)
+		dma_fence_unwrap_for_each(f, &cursor, fence)
+			dma_resv_add_fence(dmabuf->resv, f, usage);
+	dma_resv_unlock(dmabuf->resv);
+
+	return ret;
+}
+
+long dma_buf_ioctl_import_sync_file(struct dma_buf *dmabuf,
+				    const void __user *uarg)
+{
+	struct dma_buf_import_sync_file arg;
+	struct dma_fence *fence;
+	int ret;
+
+	if (copy_from_user(&arg, uarg, sizeof(arg)))
+		return -EFAULT;
+	if (!dma_buf_sync_flags_valid(arg.flags))
+		return -EINVAL;
+
+	fence = sync_file_get_fence(arg.fd);
+	if (!fence)
+		return -EINVAL;
+
+	ret = dma_buf_add_fences(dmabuf, fence,
+				 arg.flags & DMA_BUF_SYNC_WRITE ?
+				 DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+	dma_fence_put(fence);
+
+	return ret;
+}
+#endif /* CONFIG_SYNC_FILE */
