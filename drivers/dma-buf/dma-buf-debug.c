@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * To look at: the list of live buffers, printed by debugfs dma_buf/bufinfo.
+ * To check: importers that use struct page (CONFIG_DMABUF_DEBUG).
+ */
+
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "dma-buf-internal.h"
+
+#if IS_ENABLED(CONFIG_DEBUG_FS)
+/*
+ * The list is held for one step at a time: a reader of bufinfo keeps its place
+ * by a reference to the buffer it prints, which keeps that one listed. Export
+ * and release never wait for a reader.
+ */
+static DEFINE_SPINLOCK(dma_buf_list_lock);
+static LIST_HEAD(dma_buf_list);
+
+void dma_buf_debug_add(struct dma_buf *dmabuf)
+{
+	spin_lock(&dma_buf_list_lock);
+	list_add_tail(&dmabuf->list_node, &dma_buf_list);
+	spin_unlock(&dma_buf_list_lock);
+}
+
+void dma_buf_debug_remove(struct dma_buf *dmabuf)
+{
+	spin_lock(&dma_buf_list_lock);
+	list_del(&dmabuf->list_node);
+	spin_unlock(&dma_buf_list_lock);
+}
+
+/*
+ * The live buffer after @prev, or the first one for NULL, with a reference;
+ * the reference to @prev is dropped.
+ */
+static struct dma_buf *dma_buf_list_next(struct dma_buf *prev)
+{
+	struct dma_buf *dmabuf, *found = NULL;
+
+	spin_lock(&dma_buf_list_lock);
+	dmabuf = prev ?: list_entry(&dma_buf_list, struct dma_buf, list_node);
+	list_for_each_entry_continue(dmabuf, &dma_buf_list, list_node) {
+		/* One that lost its last reference waits for the lock. */
+		if (get_file_active(&dmabuf->file)) {
+			found = dmabuf;
+			break;
+		}
+	}
+	spin_unlock(&dma_buf_list_lock);
+
+	if (prev)
+		dma_buf_put(prev);
+	return found;
+}
+
+/* What bufinfo has printed so far, for the last line. */
+struct dma_buf_totals {
+	unsigned long count;
+	size_t size;
+};
+
+/* The sequence: SEQ_START_TOKEN for the header, the buffers, the totals. */
+static const char dma_buf_totals_token;
+#define DMA_BUF_TOTALS ((void *)&dma_buf_totals_token)
+
+static void *dma_buf_info_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	void *next;
+
+	++*pos;
+	if (v == DMA_BUF_TOTALS)
+		return NULL;
+
+	next = dma_buf_list_next(v == SEQ_START_TOKEN ? NULL : v);
+	return next ?: DMA_BUF_TOTALS;
+}
+
+static void *dma_buf_info_start(struct seq_file *m, loff_t *pos)
+{
+	void *v = SEQ_START_TOKEN;
+	loff_t here = 0;
+
+	while (v && here < *pos)
+		v = dma_buf_info_next(m, v, &here);
+	return v;
+}
+
+static void dma_buf_info_stop(struct seq_file *m, void *v)
+{
+	if (v && v != SEQ_START_TOKEN && v != DMA_BUF_TOTALS)
+		dma_buf_put(v);
+}
+
+static void dma_buf_info_show_users(struct seq_file *m, struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+	unsigned int devices = 0;
+
+	if (dma_resv_lock_interruptible(dmabuf->resv, NULL))
+		return;
+
+	dma_resv_describe(dmabuf->resv, m);
+
+	seq_puts(m, "\tAttached Devices:\n");
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		seq_printf(m, "\t%s\n", dev_name(attach->dev));
+		devices++;
+	}
+	seq_printf(m, "Total %u devices attached\n\n", devices);
+
+	dma_resv_unlock(dmabuf->resv);
+}
+
+static int dma_buf_info_show(struct seq_file *m, void *v)
+{
+	struct dma_buf_totals *totals = m->private;
+	struct dma_buf *dmabuf = v;
+	char name[DMA_BUF_NAME_LEN];
+
+	if (v == SEQ_START_TOKEN) {
+		*totals = (struct dma_buf_totals) { };
+		seq_puts(m, "\nDma-buf Objects:\n");
+		seq_printf(m, "%-8s\t%-8s\t%-8s\t%-8s\texp_name\t%-8s\tname\n",
+			   "size", "flags", "mode", "count", "ino");
+		return 0;
+	}
+
+	if (v == DMA_BUF_TOTALS) {
+		seq_printf(m, "\nTotal %lu objects, %zu bytes\n",
+			   totals->count, totals->size);
+		return 0;
+	}
+
+	dma_buf_copy_name(dmabuf, name);
+	/* Without the reference that this reader holds. */
+	seq_printf(m, "%08zu\t%08x\t%08x\t%08ld\t%s\t%08lu\t%s\n",
+		   dmabuf->size, dmabuf->file->f_flags,
+		   (__force unsigned int)dmabuf->file->f_mode,
+		   file_count(dmabuf->file) - 1, dmabuf->exp_name,
+		   file_inode(dmabuf->file)->i_ino, name);
+	dma_buf_info_show_users(m, dmabuf);
+
+	/* What does not fit is shown again, into a larger buffer. */
+	if (!seq_has_overflowed(m)) {
+		totals->count++;
+		totals->size += dmabuf->size;
+	}
+	return 0;
+}
+
+static const struct seq_operations dma_buf_info_sops = {
+	.start = dma_buf_info_start,
+	.next = dma_buf_info_next,
+	.stop = dma_buf_info_stop,
+	.show = dma_buf_info_show,
+};
+
+static int dma_buf_info_open(struct inode *inode, struct file *file)
+{
+	return seq_open_private(file, &dma_buf_info_sops,
+				sizeof(struct dma_buf_totals));
+}
+
+static const struct file_operations dma_buf_info_fops = {
+	.owner = THIS_MODULE,
+	.open = dma_buf_info_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = seq_release_private,
+};
+
+void __init dma_buf_debug_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("dma_buf", NULL);
+
+	debugfs_create_file("bufinfo", 0444, dir, NULL, &dma_buf_info_fops);
+}
+#endif /* CONFIG_DEBUG_FS */
+
+#if IS_ENABLED(CONFIG_DMABUF_DEBUG)
+/*
+ * The importer gets a table of its own with DMA addresses and no pages, so that
+ * one that looks for pages finds none. The exporter's table stays as it is.
+ */
+struct dma_buf_wrapped_sgt {
+	struct sg_table sgt;
+	struct sg_table *exporter;
+};
+
+struct sg_table *dma_buf_debug_wrap(struct sg_table *exporter)
+{
+	struct dma_buf_wrapped_sgt *wrapped;
+	struct scatterlist *from, *to;
+	int ret, i;
+
+	wrapped = kmalloc(sizeof(*wrapped), GFP_KERNEL);
+	if (!wrapped)
+		return ERR_PTR(-ENOMEM);
+
+	ret = sg_alloc_table(&wrapped->sgt, exporter->nents, GFP_KERNEL);
+	if (ret) {
+		kfree(wrapped);
+		return ERR_PTR(ret);
+	}
+
+	to = wrapped->sgt.sgl;
+	for_each_sgtable_dma_sg(exporter, from, i) {
+		if (!PAGE_ALIGNED(sg_dma_address(from)) ||
+		    !PAGE_ALIGNED(sg_dma_len(from)))
+			pr_err_ratelimited("dma-buf: exporter maps %pad+%#x, not whole pages\n",
+					   &sg_dma_address(from),
+					   sg_dma_len(from));
+		sg_dma_address(to) = sg_dma_address(from);
+		sg_dma_len(to) = sg_dma_len(from);
+		to = sg_next(to);
+	}
+
+	wrapped->exporter = exporter;
+	return &wrapped->sgt;
+}
+
+struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt)
+{
+	struct dma_buf_wrapped_sgt *wrapped;
+	struct sg_table *exporter;
+
+	wrapped = container_of(sgt, struct dma_buf_wrapped_sgt, sgt);
+	exporter = wrapped->exporter;
+	sg_free_table(sgt);
+	kfree(wrapped);
+
+	return exporter;
+}
+#endif /* CONFIG_DMABUF_DEBUG */
