@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The system heap: cacheable pages of the buddy allocator, in chunks as large as
+ * it gives without effort.
+ */
+
+#include <linux/dma-heap.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/init.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/swap.h>
+
+#include "heap-buffer.h"
+
+/*
+ * A chunk larger than this is of no use to anybody: it is what one entry of the
+ * next page table level maps.
+ */
+#define SYSTEM_HEAP_MAX_ORDER	min(PMD_SHIFT - PAGE_SHIFT, MAX_PAGE_ORDER)
+
+/*
+ * A large chunk is taken where one lies ready: going after it by reclaim or
+ * compaction costs more than it brings. Single pages may reclaim; they fail
+ * rather than have the OOM killer look for somebody else to pay.
+ */
+#define SYSTEM_HEAP_GFP		(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN)
+#define SYSTEM_HEAP_GFP_LARGE	((SYSTEM_HEAP_GFP | __GFP_COMP | \
+				  __GFP_NORETRY) & ~__GFP_RECLAIM)
+#define SYSTEM_HEAP_GFP_SINGLE	(SYSTEM_HEAP_GFP | __GFP_RETRY_MAYFAIL)
+
+static struct page *system_heap_get_chunk(unsigned int order)
+{
+	return alloc_pages(order ? SYSTEM_HEAP_GFP_LARGE :
+			   SYSTEM_HEAP_GFP_SINGLE, order);
+}
+
+/*
+ * A request that is a visible part of the machine is refused at the start if it
+ * cannot be met, instead of after everything else has been pushed out.
+ */
+static bool system_heap_could_fit(unsigned long nr_pages)
+{
+	if (nr_pages <= MAX_ORDER_NR_PAGES)
+		return true;
+
+	return nr_pages <= max(si_mem_available(), 0L) + get_nr_swap_pages();
+}
+
+static int system_heap_get(const struct heap_pages *pages,
+			   unsigned long nr_pages, struct list_head *chunks)
+{
+	unsigned int order = SYSTEM_HEAP_MAX_ORDER;
+
+	if (!system_heap_could_fit(nr_pages))
+		return -ENOMEM;
+
+	while (nr_pages) {
+		struct page *page;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		/* What was not there a moment ago is not tried again. */
+		order = min_t(unsigned int, order, ilog2(nr_pages));
+		page = system_heap_get_chunk(order);
+		if (!page && !order)
+			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+		if (!page) {
+			order--;
+			continue;
+		}
+
+		heap_buffer_add_chunk(chunks, page, 1UL << order);
+		nr_pages -= 1UL << order;
+	}
+
+	return 0;
+}
+
+static void system_heap_put(const struct heap_pages *pages, struct page *page,
+			    unsigned long nr_pages)
+{
+	__free_pages(page, ilog2(nr_pages));
+}
+
+static const struct heap_pages system_heap_pages = {
+	.owner = THIS_MODULE,
+	.get = system_heap_get,
+	.put = system_heap_put,
+};
+
+static const struct dma_heap_ops system_heap_ops = {
+	.allocate = heap_buffer_allocate,
+};
+
+static int __init system_heap_init(void)
+{
+	struct dma_heap_export_info info = {
+		.name = "system",
+		.ops = &system_heap_ops,
+		.priv = (void *)&system_heap_pages,
+	};
+
+	return PTR_ERR_OR_ZERO(dma_heap_add(&info));
+}
+module_init(system_heap_init);
+
+MODULE_DESCRIPTION("DMA-BUF system heap");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(DMA_BUF_HEAP);
