@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# What all steps of the lab share: where things are, how a step speaks, how a
+# long command is run. Sourced, not run.
+
+set -eu
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+out=$top/build
+base=$out/base
+tree=$out/tree
+profile=${PROFILE:-plain}
+jobs=${JOBS:-$(nproc)}
+
+# The make that called us must not steer the makes that we call.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS || :
+
+# The same input gives the same object, whoever builds it and when.
+export LC_ALL=C
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
+export KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab
+
+die()
+{
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+# say WHAT: one line per thing that a step does
+say()
+{
+	printf '  %s\n' "$*"
+}
+
+git_here()
+{
+	git -c safe.directory='*' -C "$top" "$@"
+}
+
+# Files of this repository, new ones included, under the given paths
+own_files()
+{
+	git_here ls-files --cached --others --exclude-standard -- "$@" |
+	while read -r f; do
+		if [ -f "$f" ]; then
+			printf '%s\n' "$f"
+		fi
+	done
+}
+
+# Directories whose files land in the kernel tree
+series_dirs='drivers include samples tools Documentation'
+
+series_files()
+{
+	# shellcheck disable=SC2086 # a list of words
+	own_files $series_dirs
+}
+
+# version_of DIR: the version of the kernel source there, 6.12.x
+version_of()
+{
+	awk '$1 == "VERSION" { v = $3 } $1 == "PATCHLEVEL" { p = $3 }
+	     $1 == "SUBLEVEL" { print v "." p "." $3; exit }' "$1/Makefile"
+}
+
+# The kernel source a profile is built from
+source_of()
+{
+	case $1 in
+	stock) echo "$base" ;;
+	*) echo "$tree" ;;
+	esac
+}
+
+check_profile()
+{
+	case $profile in
+	plain | debug | stock) ;;
+	*) die "PROFILE=$profile: it can be plain, debug or stock" ;;
+	esac
+}
+
+# changed FILE: standard input differs from FILE, which then gets it
+changed()
+{
+	mkdir -p "$(dirname "$1")"
+	cat >"$1.new"
+	if cmp -s "$1.new" "$1"; then
+		rm "$1.new"
+		return 1
+	fi
+	mv "$1.new" "$1"
+}
+
+# One kernel make of this clone at a time
+lock()
+{
+	mkdir -p "$out"
+	exec 9>"$out/.lock"
+	if ! flock -n 9; then
+		say "waiting for another make in this directory"
+		flock 9
+	fi
+}
+
+# logged NAME WHAT COMMAND...: run it, output to build/log/NAME.log, count the
+# lines a kernel build prints; the log's end on failure.
+logged()
+{
+	log=$out/log/$1.log
+	what=$2
+	shift 2
+	mkdir -p "$out/log"
+	begun=$(date +%s)
+	: >"$log"
+	if [ -t 1 ]; then every=1; else every=30; fi
+	(
+		while sleep "$every"; do
+			n=$(grep -c '^  [A-Z]' "$log") || :
+			t=$(($(date +%s) - begun))
+			if [ -t 1 ]; then
+				printf '\r  %s: %s done, %s s \033[K' \
+					"$what" "$n" "$t"
+			else
+				printf '  %s: %s done, %s s\n' \
+					"$what" "$n" "$t"
+			fi
+		done
+	) 9>&- &
+	ticker=$!
+	trap 'kill $ticker 2>/dev/null; exit 130' INT TERM
+	status=0
+	"$@" >"$log" 2>&1 9>&- </dev/null || status=$?
+	kill "$ticker" 2>/dev/null || :
+	wait "$ticker" 2>/dev/null || :
+	trap - INT TERM
+	[ ! -t 1 ] || printf '\r\033[K'
+	if [ "$status" -ne 0 ]; then
+		printf '%s failed. The end of %s:\n' "$what" "${log#"$top"/}" >&2
+		grep -n -m 5 -E '(error|Error [0-9]+|undefined reference)' \
+			"$log" >&2 || :
+		printf '%s\n' '...' >&2
+		tail -n 25 "$log" >&2
+		exit 1
+	fi
+	say "$what: done in $(($(date +%s) - begun)) s"
+}
+
+# kmake SOURCE OBJECTS TARGET...: the kernel's make
+kmake()
+{
+	src=$1
+	obj=$2
+	shift 2
+	nice make -C "$src" O="$obj" CC="$kcc" -j"$jobs" "$@"
+}
+
+kcc=gcc
+if command -v ccache >/dev/null 2>&1; then
+	kcc='ccache gcc'
+fi
