@@ -177,8 +177,6 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	if (!dmabuf || !vma || !dmabuf->ops->mmap)
 		return -EINVAL;
 
-	mmap_assert_write_locked(vma->vm_mm);
-
 	if (pgoff + vma_pages(vma) < pgoff)
 		return -EOVERFLOW;
 	if (!dma_buf_range_fits(dmabuf, pgoff, vma_pages(vma)))
