@@ -134,7 +134,6 @@ struct dma_buf_import_sync_file {
  *
  * * EINVAL: flags are 0 or have an unknown bit, or fd is not a sync_file
  * * EFAULT: the argument cannot be read
- * * EINTR: a signal arrived while waiting for the buffer's lock; call again
  * * ENOMEM: no memory to hold the fences
  */
 #define DMA_BUF_IOCTL_IMPORT_SYNC_FILE \
