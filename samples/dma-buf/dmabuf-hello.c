@@ -48,7 +48,7 @@ static void sync_cpu(int buf, __u64 flags)
 int main(int argc, char **argv)
 {
 	const char *heap = argc > 1 ? argv[1] : "system";
-	const char text[] = "Hello, dma-buf!";
+	static const char text[] = "Hello, dma-buf!";
 	const size_t len = 64 * 1024;
 	int buf = allocate(heap, len);
 	char read_back[sizeof(text)];

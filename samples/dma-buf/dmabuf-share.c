@@ -533,10 +533,10 @@ int main(int argc, char **argv)
 		snprintf(name, sizeof(name), "frame-%u", i);
 		prepare(&bufs[i], options.heap, name, bytes);
 	}
-	if (cma && strcmp(cma, options.heap))
-		prepare(&bufs[count++], cma, "frame-cma", bytes);
-	else
+	if (!cma)
 		printf("no CMA heap: its frame is left out (boot with cma=64M)\n");
+	else if (strcmp(cma, options.heap))
+		prepare(&bufs[count++], cma, "frame-cma", bytes);
 	printf("ring: %u frames of %ux%u NV12, %.1f MB each, %u from %s%s%s\n",
 	       count, options.width, options.height, bytes / 1e6, RING,
 	       options.heap, count > RING ? ", 1 from " : "",
@@ -553,7 +553,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < count; i++)
 		print_fdinfo(&bufs[i]);
 
-	complete = with_device(bufs, count, bytes) && count > RING;
+	complete = with_device(bufs, count, bytes) && cma;
 
 	finish_consumer(pid, sock);
 	for (i = 0; i < count; i++)
