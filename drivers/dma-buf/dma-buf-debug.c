@@ -15,16 +15,19 @@
 
 #if IS_ENABLED(CONFIG_DEBUG_FS)
 /*
- * The list is held for one step at a time: a reader of bufinfo keeps its place
- * by a reference to the buffer it prints, which keeps that one listed. Export
- * and release never wait for a reader.
+ * The list is in the order of list_seq. A reader of bufinfo holds its lock only
+ * to find the next buffer, and keeps that by a reference while it prints it. So
+ * export and release wait for a few steps along the list at most.
  */
 static DEFINE_SPINLOCK(dma_buf_list_lock);
 static LIST_HEAD(dma_buf_list);
 
 void dma_buf_debug_add(struct dma_buf *dmabuf)
 {
+	static u64 last_seq;
+
 	spin_lock(&dma_buf_list_lock);
+	dmabuf->list_seq = ++last_seq;
 	list_add_tail(&dmabuf->list_node, &dma_buf_list);
 	spin_unlock(&dma_buf_list_lock);
 }
@@ -36,18 +39,31 @@ void dma_buf_debug_remove(struct dma_buf *dmabuf)
 	spin_unlock(&dma_buf_list_lock);
 }
 
-/*
- * The live buffer after @prev, or the first one for NULL, with a reference;
- * the reference to @prev is dropped.
- */
-static struct dma_buf *dma_buf_list_next(struct dma_buf *prev)
+/* The first live buffer after @seq, with a reference. */
+static struct dma_buf *dma_buf_list_find(u64 seq)
 {
 	struct dma_buf *dmabuf, *found = NULL;
 
 	spin_lock(&dma_buf_list_lock);
-	dmabuf = prev ?: list_entry(&dma_buf_list, struct dma_buf, list_node);
+	list_for_each_entry(dmabuf, &dma_buf_list, list_node) {
+		/* One without references is on its way to be removed. */
+		if (dmabuf->list_seq > seq && get_file_active(&dmabuf->file)) {
+			found = dmabuf;
+			break;
+		}
+	}
+	spin_unlock(&dma_buf_list_lock);
+
+	return found;
+}
+
+/* As dma_buf_list_find() for that of @prev; drops the reference to @prev. */
+static struct dma_buf *dma_buf_list_next(struct dma_buf *prev)
+{
+	struct dma_buf *dmabuf = prev, *found = NULL;
+
+	spin_lock(&dma_buf_list_lock);
 	list_for_each_entry_continue(dmabuf, &dma_buf_list, list_node) {
-		/* One that lost its last reference waits for the lock. */
 		if (get_file_active(&dmabuf->file)) {
 			found = dmabuf;
 			break;
@@ -55,13 +71,17 @@ static struct dma_buf *dma_buf_list_next(struct dma_buf *prev)
 	}
 	spin_unlock(&dma_buf_list_lock);
 
-	if (prev)
-		dma_buf_put(prev);
+	fput(prev->file);
 	return found;
 }
 
-/* What bufinfo has printed so far, for the last line. */
-struct dma_buf_totals {
+/*
+ * How far a reader is. Buffers come and go between two reads, so the place is
+ * not a number of lines.
+ */
+struct dma_buf_info_place {
+	u64 seq;
+	bool done;
 	unsigned long count;
 	size_t size;
 };
@@ -70,32 +90,35 @@ struct dma_buf_totals {
 static const char dma_buf_totals_token;
 #define DMA_BUF_TOTALS ((void *)&dma_buf_totals_token)
 
+static void *dma_buf_info_start(struct seq_file *m, loff_t *pos)
+{
+	struct dma_buf_info_place *place = m->private;
+
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	if (place->done)
+		return NULL;
+
+	return dma_buf_list_find(place->seq) ?: DMA_BUF_TOTALS;
+}
+
 static void *dma_buf_info_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	void *next;
-
 	++*pos;
 	if (v == DMA_BUF_TOTALS)
 		return NULL;
+	if (v == SEQ_START_TOKEN)
+		return dma_buf_list_find(0) ?: DMA_BUF_TOTALS;
 
-	next = dma_buf_list_next(v == SEQ_START_TOKEN ? NULL : v);
-	return next ?: DMA_BUF_TOTALS;
-}
-
-static void *dma_buf_info_start(struct seq_file *m, loff_t *pos)
-{
-	void *v = SEQ_START_TOKEN;
-	loff_t here = 0;
-
-	while (v && here < *pos)
-		v = dma_buf_info_next(m, v, &here);
-	return v;
+	return dma_buf_list_next(v) ?: DMA_BUF_TOTALS;
 }
 
 static void dma_buf_info_stop(struct seq_file *m, void *v)
 {
+	struct dma_buf *dmabuf = v;
+
 	if (v && v != SEQ_START_TOKEN && v != DMA_BUF_TOTALS)
-		dma_buf_put(v);
+		fput(dmabuf->file);
 }
 
 static void dma_buf_info_show_users(struct seq_file *m, struct dma_buf *dmabuf)
@@ -118,25 +141,9 @@ static void dma_buf_info_show_users(struct seq_file *m, struct dma_buf *dmabuf)
 	dma_resv_unlock(dmabuf->resv);
 }
 
-static int dma_buf_info_show(struct seq_file *m, void *v)
+static void dma_buf_info_show_buffer(struct seq_file *m, struct dma_buf *dmabuf)
 {
-	struct dma_buf_totals *totals = m->private;
-	struct dma_buf *dmabuf = v;
 	char name[DMA_BUF_NAME_LEN];
-
-	if (v == SEQ_START_TOKEN) {
-		*totals = (struct dma_buf_totals) { };
-		seq_puts(m, "\nDma-buf Objects:\n");
-		seq_printf(m, "%-8s\t%-8s\t%-8s\t%-8s\texp_name\t%-8s\tname\n",
-			   "size", "flags", "mode", "count", "ino");
-		return 0;
-	}
-
-	if (v == DMA_BUF_TOTALS) {
-		seq_printf(m, "\nTotal %lu objects, %zu bytes\n",
-			   totals->count, totals->size);
-		return 0;
-	}
 
 	dma_buf_copy_name(dmabuf, name);
 	/* Without the reference that this reader holds. */
@@ -146,11 +153,35 @@ static int dma_buf_info_show(struct seq_file *m, void *v)
 		   file_count(dmabuf->file) - 1, dmabuf->exp_name,
 		   file_inode(dmabuf->file)->i_ino, name);
 	dma_buf_info_show_users(m, dmabuf);
+}
 
-	/* What does not fit is shown again, into a larger buffer. */
+static int dma_buf_info_show(struct seq_file *m, void *v)
+{
+	struct dma_buf_info_place *place = m->private;
+	struct dma_buf *dmabuf = v;
+
+	if (v == SEQ_START_TOKEN) {
+		*place = (struct dma_buf_info_place) { };
+		seq_puts(m, "\nDma-buf Objects:\n");
+		seq_printf(m, "%-8s\t%-8s\t%-8s\t%-8s\texp_name\t%-8s\tname\n",
+			   "size", "flags", "mode", "count", "ino");
+		return 0;
+	}
+
+	if (v == DMA_BUF_TOTALS) {
+		seq_printf(m, "\nTotal %lu objects, %zu bytes\n",
+			   place->count, place->size);
+		place->done = !seq_has_overflowed(m);
+		return 0;
+	}
+
+	dma_buf_info_show_buffer(m, dmabuf);
+
+	/* What did not fit is shown again, by the next read. */
 	if (!seq_has_overflowed(m)) {
-		totals->count++;
-		totals->size += dmabuf->size;
+		place->seq = dmabuf->list_seq;
+		place->count++;
+		place->size += dmabuf->size;
 	}
 	return 0;
 }
@@ -165,7 +196,7 @@ static const struct seq_operations dma_buf_info_sops = {
 static int dma_buf_info_open(struct inode *inode, struct file *file)
 {
 	return seq_open_private(file, &dma_buf_info_sops,
-				sizeof(struct dma_buf_totals));
+				sizeof(struct dma_buf_info_place));
 }
 
 static const struct file_operations dma_buf_info_fops = {
@@ -219,6 +250,7 @@ struct sg_table *dma_buf_debug_wrap(struct sg_table *exporter)
 					   sg_dma_len(from));
 		sg_dma_address(to) = sg_dma_address(from);
 		sg_dma_len(to) = sg_dma_len(from);
+		to->length = sg_dma_len(from);
 		to = sg_next(to);
 	}
 

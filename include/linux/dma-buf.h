@@ -18,6 +18,7 @@
 #include <linux/fs.h>
 #include <linux/dma-fence.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 struct device;
 struct dma_buf;
@@ -173,13 +174,17 @@ struct dma_buf_ops {
 
 /**
  * struct dma_buf_poll - one of the two events that a buffer is polled for
- * @cb: on one pending fence while @busy
+ * @cb: on @fence
+ * @fence: one that is pending
+ * @work: tidies up after @cb
  * @dmabuf: the buffer
- * @busy: @cb is being set up, is on a fence, or is running
+ * @busy: the others are in use
  * @missed: a poller found @busy set and has to be woken
  */
 struct dma_buf_poll {
 	struct dma_fence_cb cb;
+	struct dma_fence *fence;
+	struct work_struct work;
 	struct dma_buf *dmabuf;
 	bool busy;
 	bool missed;
@@ -236,6 +241,9 @@ struct dma_buf {
 #if IS_ENABLED(CONFIG_DEBUG_FS)
 	/** @list_node: in the list of live buffers of dma_buf/bufinfo */
 	struct list_head list_node;
+
+	/** @list_seq: its place in that list */
+	u64 list_seq;
 #endif
 
 	/** @priv: the exporter's own */
