@@ -7,9 +7,9 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-fence-unwrap.h>
 #include <linux/fcntl.h>
-#include <linux/slab.h>
 #include <linux/sync_file.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include "dma-buf-internal.h"
 
@@ -22,8 +22,10 @@
  * up anew. Nobody takes dma_buf.resv for this, so a poller does not wait for
  * those who do.
  *
- * While the callback is busy it holds a reference to the file, because it can
- * run after every descriptor is closed, and one to the fence it waits for.
+ * A callback that is set up holds a reference to the file, because it can run
+ * after every descriptor is closed, and one to its fence. It cannot drop the
+ * latter itself: it runs under the fence's lock, which the fence's release may
+ * need. So that is left to a work item.
  */
 
 void dma_buf_poll_init(struct dma_buf *dmabuf)
@@ -33,34 +35,7 @@ void dma_buf_poll_init(struct dma_buf *dmabuf)
 	dmabuf->poll_out.dmabuf = dmabuf;
 }
 
-/*
- * @wake: pollers that came while the callback was busy have to look again.
- */
-static void dma_buf_poll_finish(struct dma_buf_poll *poll, bool wake)
-{
-	struct dma_buf *dmabuf = poll->dmabuf;
-	unsigned long flags;
-
-	spin_lock_irqsave(&dmabuf->poll.lock, flags);
-	wake |= poll->missed;
-	poll->missed = false;
-	poll->busy = false;
-	if (wake)
-		wake_up_locked_poll(&dmabuf->poll, poll == &dmabuf->poll_in ?
-				    EPOLLIN : EPOLLOUT);
-	spin_unlock_irqrestore(&dmabuf->poll.lock, flags);
-
-	fput(dmabuf->file);
-}
-
-static void dma_buf_poll_signaled(struct dma_fence *fence,
-				  struct dma_fence_cb *cb)
-{
-	dma_buf_poll_finish(container_of(cb, struct dma_buf_poll, cb), true);
-	dma_fence_put(fence);
-}
-
-/* Returns true if the callback was busy already. */
+/* Returns false if the callback is busy; then the caller will be woken. */
 static bool dma_buf_poll_start(struct dma_buf_poll *poll)
 {
 	struct dma_buf *dmabuf = poll->dmabuf;
@@ -76,10 +51,46 @@ static bool dma_buf_poll_start(struct dma_buf_poll *poll)
 
 	if (!busy)
 		get_file(dmabuf->file);
-	return busy;
+	return !busy;
 }
 
-/* Returns true if the event is there; otherwise its callback is set up. */
+static void dma_buf_poll_finish(struct dma_buf_poll *poll)
+{
+	struct dma_buf *dmabuf = poll->dmabuf;
+
+	spin_lock_irq(&dmabuf->poll.lock);
+	poll->busy = false;
+	if (poll->missed)
+		wake_up_locked(&dmabuf->poll);
+	poll->missed = false;
+	spin_unlock_irq(&dmabuf->poll.lock);
+
+	fput(dmabuf->file);
+}
+
+static void dma_buf_poll_work(struct work_struct *work)
+{
+	struct dma_buf_poll *poll = container_of(work, struct dma_buf_poll,
+						 work);
+
+	dma_fence_put(poll->fence);
+	dma_buf_poll_finish(poll);
+}
+
+static void dma_buf_poll_signaled(struct dma_fence *fence,
+				  struct dma_fence_cb *cb)
+{
+	struct dma_buf_poll *poll = container_of(cb, struct dma_buf_poll, cb);
+
+	/*
+	 * No event is named: one fence is not all of them, and aio and io_uring
+	 * would pass on what they are woken with, unseen.
+	 */
+	wake_up(&poll->dmabuf->poll);
+	schedule_work(&poll->work);
+}
+
+/* Returns true if the event is there; otherwise the caller will be woken. */
 static bool dma_buf_poll_event(struct dma_buf_poll *poll,
 			       enum dma_resv_usage usage)
 {
@@ -91,12 +102,13 @@ static bool dma_buf_poll_event(struct dma_buf_poll *poll,
 	if (dma_resv_test_signaled(dmabuf->resv, usage))
 		return true;
 
-	if (dma_buf_poll_start(poll))
+	if (!dma_buf_poll_start(poll))
 		return false;
 
+	INIT_WORK(&poll->work, dma_buf_poll_work);
 	dma_resv_iter_begin(&cursor, dmabuf->resv, usage);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		dma_fence_get(fence);
+		poll->fence = dma_fence_get(fence);
 		if (!dma_fence_add_callback(fence, &poll->cb,
 					    dma_buf_poll_signaled)) {
 			pending = true;
@@ -107,7 +119,7 @@ static bool dma_buf_poll_event(struct dma_buf_poll *poll,
 	dma_resv_iter_end(&cursor);
 
 	if (!pending)
-		dma_buf_poll_finish(poll, false);
+		dma_buf_poll_finish(poll);
 	return !pending;
 }
 
