@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 #include <linux/wait_bit.h>
+#include <trace/events/dma_buf.h>
 
 #include "dma-buf-internal.h"
 
@@ -33,8 +34,9 @@ static int dma_buf_wait_for_devices(struct dma_buf *dmabuf,
  * @dir: DMA_FROM_DEVICE to read, DMA_TO_DEVICE to write, DMA_BIDIRECTIONAL for
  *	 both
  *
- * Waits until the devices are done and makes what they wrote visible. On
- * success dma_buf_end_cpu_access() follows, with the same @dir.
+ * Waits until the devices are done, makes what they wrote visible, and waits
+ * for what the exporter had to start for that. On success
+ * dma_buf_end_cpu_access() follows, with the same @dir.
  *
  * Context: process context, may sleep. Locks: &dma_buf.resv is not held.
  *
@@ -52,6 +54,11 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 		return -EINVAL;
 
 	might_lock(&dmabuf->resv->lock.base);
+	trace_dma_buf_begin_cpu_access(dmabuf, dir);
+
+	ret = dma_buf_wait_for_devices(dmabuf, dir);
+	if (ret)
+		return ret;
 
 	if (dmabuf->ops->begin_cpu_access) {
 		ret = dmabuf->ops->begin_cpu_access(dmabuf, dir);
@@ -59,6 +66,7 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 			return ret;
 	}
 
+	/* The exporter may have started a move. */
 	ret = dma_buf_wait_for_devices(dmabuf, dir);
 	if (ret)
 		dma_buf_end_cpu_access(dmabuf, dir);
@@ -84,6 +92,7 @@ int dma_buf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 		return -EINVAL;
 
 	might_lock(&dmabuf->resv->lock.base);
+	trace_dma_buf_end_cpu_access(dmabuf, dir);
 
 	if (!dmabuf->ops->end_cpu_access)
 		return 0;
@@ -129,6 +138,7 @@ long dma_buf_ioctl_sync(struct dma_buf *dmabuf, const void __user *arg)
  */
 static int dma_buf_map_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
+	trace_dma_buf_mmap(dmabuf, vma->vm_pgoff, vma_pages(vma));
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	return dmabuf->ops->mmap(dmabuf, vma);
 }
@@ -181,6 +191,8 @@ int dma_buf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 		return -EOVERFLOW;
 	if (!dma_buf_range_fits(dmabuf, pgoff, vma_pages(vma)))
 		return -EINVAL;
+
+	mmap_assert_write_locked(vma->vm_mm);
 
 	vma_set_file(vma, dmabuf->file);
 	vma->vm_pgoff = pgoff;
@@ -465,7 +477,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_kmap_atomic, DMA_BUF);
  * @page_num: number of the page in the buffer
  * @vaddr: what dma_buf_kmap_atomic() returned; nothing is done for NULL
  *
- * Context: as dma_buf_kmap_atomic().
+ * Context: as dma_buf_kmap_atomic(); with PREEMPT_RT not in a hard interrupt,
+ * nor with a raw spinlock held.
  */
 void dma_buf_kunmap_atomic(struct dma_buf *dmabuf, unsigned long page_num,
 			   void *vaddr)
