@@ -11,6 +11,7 @@
 
 #include <linux/export.h>
 #include <linux/slab.h>
+#include <trace/events/dma_buf.h>
 
 #include "dma-buf-internal.h"
 
@@ -71,6 +72,7 @@ static struct sg_table *dma_buf_map_new(struct dma_buf_attachment *attach,
 		goto err_unmap;
 	}
 
+	trace_dma_buf_map(attach, dir);
 	return wrapped;
 
 err_unmap:
@@ -87,6 +89,7 @@ static void dma_buf_unmap_last(struct dma_buf_attachment *attach,
 {
 	const struct dma_buf_ops *ops = attach->dmabuf->ops;
 
+	trace_dma_buf_unmap(attach, dir);
 	ops->unmap_dma_buf(attach, dma_buf_debug_unwrap(sgt), dir);
 	if (dma_buf_pin_on_map(attach))
 		ops->unpin(attach);
@@ -176,6 +179,7 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 	if (ret)
 		goto err_detach;
 
+	trace_dma_buf_attach(attach);
 	return attach;
 
 err_detach:
@@ -221,6 +225,8 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
 	if (WARN_ON(!dmabuf || !attach || attach->dmabuf != dmabuf))
 		return;
+
+	trace_dma_buf_detach(attach);
 
 	dma_resv_lock(dmabuf->resv, NULL);
 	if (attach->sgt)

@@ -84,8 +84,8 @@ static inline struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt)
  * @dmabuf: the buffer
  * @name: where to put it
  *
- * Return: its length; 0 if it has none.
+ * Return: true if it has one; otherwise @name is empty.
  */
-size_t dma_buf_copy_name(struct dma_buf *dmabuf, char name[DMA_BUF_NAME_LEN]);
+bool dma_buf_copy_name(struct dma_buf *dmabuf, char name[DMA_BUF_NAME_LEN]);
 
 #endif /* __DMA_BUF_INTERNAL_H__ */

@@ -32,6 +32,9 @@
 #include "dma-buf-internal.h"
 #include "dma-buf-sysfs-stats.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_buf.h>
+
 /* A buffer whose exporter has no reservation object of its own. */
 struct dma_buf_and_resv {
 	struct dma_buf dmabuf;
@@ -48,18 +51,16 @@ static bool dma_buf_owns_resv(struct dma_buf *dmabuf)
 	return dmabuf->resv == &both->resv;
 }
 
-size_t dma_buf_copy_name(struct dma_buf *dmabuf, char name[DMA_BUF_NAME_LEN])
+bool dma_buf_copy_name(struct dma_buf *dmabuf, char name[DMA_BUF_NAME_LEN])
 {
-	ssize_t len = 0;
+	bool named;
 
 	spin_lock(&dmabuf->name_lock);
-	if (dmabuf->name)
-		len = strscpy(name, dmabuf->name, DMA_BUF_NAME_LEN);
-	else
-		name[0] = '\0';
+	named = dmabuf->name;
+	strscpy(name, dmabuf->name ?: "", DMA_BUF_NAME_LEN);
 	spin_unlock(&dmabuf->name_lock);
 
-	return len;
+	return named;
 }
 
 static char *dma_buf_dname(struct dentry *dentry, char *buffer, int buflen)
@@ -321,6 +322,7 @@ struct dma_buf *dma_buf_export(const struct dma_buf_export_info *exp_info)
 	file->private_data = dmabuf;
 	file->f_path.dentry->d_fsdata = dmabuf;
 	dma_buf_debug_add(dmabuf);
+	trace_dma_buf_export(dmabuf);
 
 	return dmabuf;
 
@@ -359,6 +361,7 @@ int dma_buf_fd(struct dma_buf *dmabuf, int flags)
 	if (fd < 0)
 		return fd;
 
+	trace_dma_buf_fd(dmabuf, fd);
 	fd_install(fd, dmabuf->file);
 	return fd;
 }
@@ -376,6 +379,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_fd, DMA_BUF);
 struct dma_buf *dma_buf_get(int fd)
 {
 	struct file *file = fget(fd);
+	struct dma_buf *dmabuf;
 
 	if (!file)
 		return ERR_PTR(-EBADF);
@@ -385,7 +389,9 @@ struct dma_buf *dma_buf_get(int fd)
 		return ERR_PTR(-EINVAL);
 	}
 
-	return file->private_data;
+	dmabuf = file->private_data;
+	trace_dma_buf_get(dmabuf);
+	return dmabuf;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_get, DMA_BUF);
 
@@ -401,6 +407,7 @@ void dma_buf_put(struct dma_buf *dmabuf)
 	if (WARN_ON(!dmabuf))
 		return;
 
+	trace_dma_buf_put(dmabuf);
 	fput(dmabuf->file);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_put, DMA_BUF);

@@ -20,10 +20,10 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
+#include <trace/events/dma_buf.h>
 #include <uapi/linux/dma-heap.h>
 
 #define DMA_HEAP_NAME "dma_heap"
@@ -101,6 +101,7 @@ static long dma_heap_ioctl_alloc(struct dma_heap *heap, void __user *uarg,
 		goto err_put_dmabuf;
 	}
 
+	trace_dma_buf_fd(dmabuf, fd);
 	fd_install(fd, dmabuf->file);
 	return 0;
 
