@@ -4,7 +4,8 @@
  * region.
  */
 
-#include <linux/align.h>
+#define pr_fmt(fmt) "cma_heap: " fmt
+
 #include <linux/cma.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-map-ops.h>
@@ -14,6 +15,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
@@ -29,6 +31,7 @@ static int cma_heap_zero(struct page *page, unsigned long nr_pages)
 	for (i = 0; i < nr_pages; i++) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		cond_resched();
 		clear_highpage(nth_page(page, i));
 	}
 	return 0;
@@ -101,12 +104,16 @@ static int __init cma_heap_init(void)
 	if (ret)
 		return ret;
 
-	/* The region's own name differs between platforms. */
+	/*
+	 * The region's own name differs between platforms. Without it the heap
+	 * is there all the same.
+	 */
 	if (IS_ENABLED(CONFIG_DMABUF_HEAPS_CMA_LEGACY) &&
-	    strcmp(cma_get_name(cma), CMA_HEAP_DEFAULT_NAME))
-		ret = cma_heap_add(cma_get_name(cma));
+	    strcmp(cma_get_name(cma), CMA_HEAP_DEFAULT_NAME) &&
+	    cma_heap_add(cma_get_name(cma)))
+		pr_warn("no heap under the name %s\n", cma_get_name(cma));
 
-	return ret;
+	return 0;
 }
 module_init(cma_heap_init);
 

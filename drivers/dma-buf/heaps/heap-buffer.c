@@ -22,6 +22,7 @@
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -100,9 +101,11 @@ static void heap_buffer_free(struct heap_buffer *buffer)
 {
 	unsigned int i;
 
-	for (i = 0; i < buffer->nr_chunks; i++)
+	for (i = 0; i < buffer->nr_chunks; i++) {
 		buffer->pages->put(buffer->pages, buffer->chunks[i].page,
 				   buffer->chunks[i].nr_pages);
+		cond_resched();
+	}
 	kvfree(buffer);
 }
 
@@ -120,7 +123,8 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 		goto err_put_chunks;
 
 	nr_chunks = list_count_nodes(&chunks);
-	buffer = kvzalloc(struct_size(buffer, chunks, nr_chunks), GFP_KERNEL);
+	buffer = kvzalloc(struct_size(buffer, chunks, nr_chunks),
+			  GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer) {
 		ret = -ENOMEM;
 		goto err_put_chunks;
@@ -318,26 +322,32 @@ static int heap_buffer_begin_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
+/*
+ * Memory that was only read goes back as if it were mapped for the device to
+ * write: the CPU drops what it has read, and nothing is copied into a bounce
+ * buffer over what the device has written since.
+ */
+static void heap_mapping_hand_back(struct heap_mapping *mapping, bool written)
+{
+	if (written)
+		dma_sync_sgtable_for_device(mapping->dev, &mapping->sgt,
+					    mapping->dir);
+	else if (mapping->dir != DMA_TO_DEVICE)
+		dma_sync_sgtable_for_device(mapping->dev, &mapping->sgt,
+					    DMA_FROM_DEVICE);
+}
+
 static int heap_buffer_end_cpu_access(struct dma_buf *dmabuf,
 				      enum dma_data_direction dir)
 {
 	struct heap_buffer *buffer = dmabuf->priv;
 	struct heap_mapping *mapping;
 
-	/*
-	 * Memory that was only read need not be handed back, and with bounce
-	 * buffers must not: that would overwrite what the device has written
-	 * since. See Documentation/core-api/dma-api-howto.rst.
-	 */
-	if (dir == DMA_FROM_DEVICE)
-		return 0;
-
 	mutex_lock(&buffer->lock);
 	if (buffer->vaddr)
 		flush_kernel_vmap_range(buffer->vaddr, buffer->size);
 	list_for_each_entry(mapping, &buffer->mappings, node)
-		dma_sync_sgtable_for_device(mapping->dev, &mapping->sgt,
-					    mapping->dir);
+		heap_mapping_hand_back(mapping, dir != DMA_FROM_DEVICE);
 	mutex_unlock(&buffer->lock);
 
 	return 0;

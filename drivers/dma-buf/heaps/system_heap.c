@@ -12,16 +12,12 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pageblock-flags.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
 
 #include "heap-buffer.h"
-
-/*
- * A chunk larger than this is of no use to anybody: it is what one entry of the
- * next page table level maps.
- */
-#define SYSTEM_HEAP_MAX_ORDER	min(PMD_SHIFT - PAGE_SHIFT, MAX_PAGE_ORDER)
 
 /*
  * A large chunk is taken where one lies ready: going after it by reclaim or
@@ -54,7 +50,8 @@ static bool system_heap_could_fit(unsigned long nr_pages)
 static int system_heap_get(const struct heap_pages *pages,
 			   unsigned long nr_pages, struct list_head *chunks)
 {
-	unsigned int order = SYSTEM_HEAP_MAX_ORDER;
+	/* The largest that the page allocator tries to keep in one piece. */
+	unsigned int order = pageblock_order;
 
 	if (!system_heap_could_fit(nr_pages))
 		return -ENOMEM;
@@ -64,6 +61,7 @@ static int system_heap_get(const struct heap_pages *pages,
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		cond_resched();
 
 		/* What was not there a moment ago is not tried again. */
 		order = min_t(unsigned int, order, ilog2(nr_pages));
