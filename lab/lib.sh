@@ -17,7 +17,7 @@ jobs=${JOBS:-$(nproc)}
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS || :
 
 # The same input gives the same object, whoever builds it and when.
-export LC_ALL=C
+export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
 export KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab
 
@@ -82,6 +82,12 @@ check_profile()
 	esac
 }
 
+# newer A B: A is there and newer than B, or B is not there
+newer()
+{
+	[ -e "$1" ] && { [ ! -e "$2" ] || [ -n "$(find "$1" -maxdepth 0 -newer "$2")" ]; }
+}
+
 # changed FILE: standard input differs from FILE, which then gets it
 changed()
 {
@@ -94,11 +100,11 @@ changed()
 	mv "$1.new" "$1"
 }
 
-# One kernel make of this clone at a time
+# lock [WHAT]: one build, or one run of a kind, in this directory at a time
 lock()
 {
 	mkdir -p "$out"
-	exec 9>"$out/.lock"
+	exec 9>"$out/.lock${1:+-$1}"
 	if ! flock -n 9; then
 		say "waiting for another make in this directory"
 		flock 9

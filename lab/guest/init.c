@@ -417,6 +417,7 @@ static void write_file(const char *path, const char *text)
 static void send_leaks(void)
 {
 	char buf[4096];
+	bool leaks;
 	ssize_t n;
 	int fd;
 
@@ -429,12 +430,13 @@ static void send_leaks(void)
 	write_file(KMEMLEAK, "scan");
 	fd = open(KMEMLEAK, O_RDONLY | O_CLOEXEC);
 	n = read(fd, buf, sizeof(buf));
-	tell("1..1\n%sok 1 no object without a reference\n",
-	     n == 0 ? "" : "not ");
+	leaks = n != 0;
 	while (n > 0) {
 		send_all(buf, n);
 		n = read(fd, buf, sizeof(buf));
 	}
+	tell("\n1..1\n%sok 1 no object without a reference\n",
+	     leaks ? "not " : "");
 	close(fd);
 	tell("\n@end kmemleak exit:0 0\n");
 	kernel_log("end kmemleak");
