@@ -66,6 +66,11 @@ static void iio_sim_chan_pace(struct iio_sim_chan *c, struct iio_sim_desc *desc,
 	u32 rate = READ_ONCE(c->port->byte_rate);
 	s64 ahead;
 
+	/* What the last rate left is neither owed nor saved */
+	if (rate != c->rate) {
+		c->rate = rate;
+		c->clock = ktime_get();
+	}
 	if (!rate)
 		return;
 
@@ -148,8 +153,10 @@ static bool iio_sim_chan_move(struct iio_sim_chan *c, struct iio_sim_desc *desc,
 	ssize_t moved;
 
 	while (desc->done < end && !iio_sim_chan_gone(c, desc)) {
-		if (READ_ONCE(c->paused))
+		if (READ_ONCE(c->paused)) {
 			iio_sim_chan_stall(c, desc);
+			continue;
+		}
 
 		moved = iio_sim_chan_copy(c, desc, end - desc->done);
 		if (moved < 0)
@@ -166,20 +173,31 @@ static bool iio_sim_chan_move(struct iio_sim_chan *c, struct iio_sim_desc *desc,
 	return true;
 }
 
-/* What lies between the last word and the interrupt */
+static bool iio_sim_chan_held(struct iio_sim_chan *c)
+{
+	return READ_ONCE(c->faults.hold) || READ_ONCE(c->paused);
+}
+
+/*
+ * What lies between the last word and the interrupt. But for the rate's own
+ * time, it is not caught up with.
+ */
 static void iio_sim_chan_linger(struct iio_sim_chan *c,
 				struct iio_sim_desc *desc)
 {
 	u32 delay_us = READ_ONCE(c->faults.delay_us);
 
-	if (READ_ONCE(c->port->byte_rate))
+	if (c->rate)
 		iio_sim_chan_sleep(c, desc, c->clock);
-	if (delay_us)
-		iio_sim_chan_sleep(c, desc,
-				   ktime_add_us(ktime_get(), delay_us));
-	wait_event_idle(c->port->wait,
-			iio_sim_chan_gone(c, desc) ||
-			(!READ_ONCE(c->faults.hold) && !READ_ONCE(c->paused)));
+	if (delay_us) {
+		c->clock = ktime_add_us(ktime_get(), delay_us);
+		iio_sim_chan_sleep(c, desc, c->clock);
+	}
+	if (iio_sim_chan_held(c)) {
+		wait_event_idle(c->port->wait, iio_sim_chan_gone(c, desc) ||
+				!iio_sim_chan_held(c));
+		c->clock = ktime_get();
+	}
 }
 
 /*

@@ -120,7 +120,8 @@ struct iio_sim_desc {
  * @busy: @thread looks at a descriptor, @active or not any more. Protected by
  *	@vc.lock.
  * @paused: nothing is moved while this is set. Protected by @vc.lock.
- * @clock: when, at the port's rate, the last word moved is due; for @thread
+ * @rate: the port's rate that @clock goes by; for @thread
+ * @clock: when, at this rate, the last word moved is due; for @thread
  */
 struct iio_sim_chan {
 	struct virt_dma_chan vc;
@@ -131,6 +132,7 @@ struct iio_sim_chan {
 	struct iio_sim_desc *active;
 	bool busy;
 	bool paused;
+	u32 rate;
 	ktime_t clock;
 };
 
