@@ -19,6 +19,7 @@
 #include "dmabuf_test.h"
 
 #define SW_SYNC		"/sys/kernel/debug/sync/sw_sync"
+#define SYNC_INFO	"/sys/kernel/debug/sync/info"
 
 /* sw_sync has no header in uapi: its numbers are debugfs ABI */
 struct sw_sync_create {
@@ -50,6 +51,25 @@ int timeline_advance(int timeline, unsigned int by)
 	__u32 value = by;
 
 	return do_ioctl(timeline, SW_SYNC_INC, &value);
+}
+
+/*
+ * Timelines that are open, or closed with a fence of theirs still referenced
+ * by somebody. An empty line ends each of them in the first part of the file.
+ */
+long timelines_live(void)
+{
+	FILE *file = fopen(SYNC_INFO, "re");
+	char line[LINE_LEN];
+	long count = 0;
+
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file) &&
+	       strcmp(line, "fences:\n") != 0)
+		count += line[0] == '\n';
+	fclose(file);
+	return count;
 }
 
 int buf_add_fence(int fd, __u32 usage, int fence)

@@ -20,8 +20,8 @@
 #include "dmabuf_test.h"
 
 #define CMA_DEBUGFS	"/sys/kernel/debug/cma"
-/* Free pages may sit in the lists each CPU keeps: not lost, not counted free */
-#define PCP_SLACK_PAGES	(16 * MIB / PAGE)
+/* What the rest of the system may take while a test runs */
+#define SLACK_PAGES	(4 * MIB / PAGE)
 #define SETTLE_MS	5000
 #define FD_SEEN_MAX	256
 
@@ -264,15 +264,16 @@ static bool heap_is_cma(const char *heap)
 	return strcmp(heap, HEAP_SYSTEM) != 0;
 }
 
+/*
+ * Pages of a region that are taken, or pages that were ever allocated less
+ * those ever freed. The latter is only good for differences; MemFree does not
+ * count the free pages in the lists that each CPU keeps, which may be many.
+ */
 long heap_pages_used(const char *heap)
 {
-	long total, free;
-
 	if (heap_is_cma(heap))
 		return cma_region_number("used");
-	total = table_number("/proc/meminfo", "MemTotal");
-	free = table_number("/proc/meminfo", "MemFree");
-	return (total - free) / (long)(PAGE / KIB);
+	return vmstat_sum("pgalloc_") - vmstat_sum("pgfree");
 }
 
 long buffers_live(void)
@@ -294,31 +295,36 @@ void heap_mark_take(struct heap_mark *mark, const char *heap)
 	mark->heap = heap;
 	mark->buffers = buffers_live();
 	mark->pages = heap_pages_used(heap);
+	mark->timelines = timelines_live();
 }
 
 /*
- * True once there are no more buffers than at the mark and their pages are
- * free again. A region counts its pages exactly; for pages of the system heap
- * the lists of each CPU are allowed for. Last references may go away in a work
- * item, so look for a while.
+ * True once there are no more buffers than at the mark, their pages are free
+ * again, and the fences of timelines closed since are gone. A region counts its
+ * own pages exactly; for pages of the system heap, what everybody else does
+ * meanwhile is allowed for. Last references may go away in a work item, so look
+ * for a while.
  */
 bool heap_mark_back(const struct heap_mark *mark)
 {
-	long slack = heap_is_cma(mark->heap) ? 0 : PCP_SLACK_PAGES;
+	long slack = heap_is_cma(mark->heap) ? 0 : SLACK_PAGES;
 	long long until = now_ms() + SETTLE_MS;
-	long buffers, pages;
+	long buffers, pages, timelines;
 
 	do {
 		buffers = buffers_live();
 		pages = heap_pages_used(mark->heap);
-		if (buffers < 0 || pages < 0)
+		timelines = timelines_live();
+		if (buffers < 0 || timelines < 0 || (!slack && pages < 0))
 			break;
-		if (buffers <= mark->buffers && pages <= mark->pages + slack)
+		if (buffers <= mark->buffers && pages <= mark->pages + slack &&
+		    timelines <= mark->timelines)
 			return true;
 		sleep_ms(20);
 	} while (now_ms() < until);
 	printf("# %s: buffers %ld -> %ld, pages %ld -> %ld\n", mark->heap,
 	       mark->buffers, buffers, mark->pages, pages);
+	printf("# timelines %ld -> %ld\n", mark->timelines, timelines);
 	return false;
 }
 

@@ -80,11 +80,13 @@ void fd_limit_restore(const struct rlimit *old);
  * @heap: name of the heap whose memory is watched
  * @buffers: live dma-bufs in the whole system
  * @pages: pages taken from that heap's kind of memory
+ * @timelines: live timelines of sw_sync, each kept by its fences
  */
 struct heap_mark {
 	const char *heap;
 	long buffers;
 	long pages;
+	long timelines;
 };
 
 void heap_mark_take(struct heap_mark *mark, const char *heap);
@@ -93,6 +95,7 @@ bool heap_mark_back(const struct heap_mark *mark);
 /* sw_sync of debugfs: fences that signal when a test says so */
 int timeline_open(void);
 int timeline_fence(int timeline, unsigned int value);
+long timelines_live(void);
 int timeline_advance(int timeline, unsigned int by);
 int buf_add_fence(int fd, __u32 usage, int fence);
 int buf_get_fence(int fd, __u32 usage);

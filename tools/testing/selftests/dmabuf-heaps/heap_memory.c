@@ -103,7 +103,7 @@ TEST_F(heap, comes_back)
 	}
 	/* The meter that says "back" must have seen it go */
 	taken = heap_pages_used(variant->name) - self->mark.pages;
-	EXPECT_LE(COUNT * pages * 3 / 4, taken);
+	EXPECT_LE(COUNT * pages * 15 / 16, taken);
 	EXPECT_TRUE(strcmp(variant->name, HEAP_CMA) || taken == COUNT * pages);
 	EXPECT_EQ(self->mark.buffers + COUNT, buffers_live());
 	for (i = 0; i < COUNT; i++)

@@ -248,6 +248,18 @@ TEST_F(map, protection_changes)
 	EXPECT_EQ(0, wrong_pages(self->addr, 0, BUF_PAGES));
 }
 
+TEST_F(map, starts_without_access)
+{
+	char *addr = mmap(NULL, self->len, PROT_NONE, MAP_SHARED, self->fd, 0);
+
+	ASSERT_NE(MAP_FAILED, (void *)addr);
+	EXPECT_EQ(SIGSEGV, probe_read(addr));
+	ASSERT_EQ(0, mprotect(addr, self->len, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, wrong_pages(addr, 0, BUF_PAGES));
+	EXPECT_EQ(0, probe_write(addr));
+	munmap(addr, self->len);
+}
+
 /* Shared memory opened for reading never becomes writable */
 TEST_F(map, read_only_stays_so)
 {
