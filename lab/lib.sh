@@ -100,11 +100,11 @@ changed()
 	mv "$1.new" "$1"
 }
 
-# lock [WHAT]: one build, or one run of a kind, in this directory at a time
+# lock WHAT: one build, or one run of a kind, in this directory at a time
 lock()
 {
 	mkdir -p "$out"
-	exec 9>"$out/.lock${1:+-$1}"
+	exec 9>"$out/.lock-$1"
 	if ! flock -n 9; then
 		say "waiting for another make in this directory"
 		flock 9
