@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of IIO DMABUF attachments: when one is mapped, found, waited for, gone
+ */
+#include <kunit/test.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+
+#include "mock-dma.h"
+
+#define IN	IIO_BUFFER_DIRECTION_IN
+#define OUT	IIO_BUFFER_DIRECTION_OUT
+#define CYCLIC	IIO_BUFFER_DMABUF_CYCLIC
+
+#define EXPECT_STATUS(test, status, fence) \
+	KUNIT_EXPECT_EQ(test, status, dma_fence_get_status(fence))
+
+static void attach_maps_once(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 1, buf->mapped);
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_attach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 1, buf->mapped);
+	KUNIT_EXPECT_EQ(test, 0, mock_detach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+	KUNIT_EXPECT_EQ(test, -EPERM, mock_detach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, buf));
+}
+
+static void attach_to_two_buffers(struct kunit *test)
+{
+	struct mock_dma *rx = mock_dma(test, IN);
+	struct mock_dma *tx = mock_dma(test, OUT);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(rx, buf));
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(tx, buf));
+	KUNIT_EXPECT_EQ(test, 2, buf->mapped);
+	KUNIT_EXPECT_EQ(test, 0, mock_detach(rx, buf));
+	KUNIT_EXPECT_EQ(test, -EPERM, mock_enqueue(rx, buf, 0));
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(tx, buf, 0));
+}
+
+static void attach_fails_to_map(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+
+	buf->map_error = -EIO;
+	KUNIT_EXPECT_EQ(test, -EIO, mock_attach(dma, buf));
+	KUNIT_EXPECT_FALSE(test, iio_buffer_has_dmabufs(dma->ib.buffer));
+	KUNIT_EXPECT_TRUE(test, list_empty(&buf->dmabuf->attachments));
+}
+
+static void attach_in_fileio_mode(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+	struct iio_buffer *buffer = dma->ib.buffer;
+
+	iio_dma_buffer_set_bytes_per_datum(buffer, 4);
+	KUNIT_ASSERT_EQ(test, 0, iio_dma_buffer_request_update(buffer));
+	mock_dma_enable(dma);
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_attach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+	mock_dma_disable(dma);
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, buf));
+
+	/* Fileio mode has left nothing behind that would be submitted */
+	dma->submitted = 0;
+	mock_dma_enable(dma);
+	KUNIT_EXPECT_EQ(test, 0, dma->submitted);
+}
+
+/* R26 */
+static void attach_keeps_what_is_queued(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	mock_dmabuf_attached(dma);
+	mock_dma_enable(dma);
+	KUNIT_EXPECT_TRUE(test, mock_dma_active(dma, buf));
+}
+
+static void detach_ends_what_waits(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct mock_dmabuf *other = mock_dmabuf_attached(dma);
+	struct dma_fence *fence[2];
+
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, other, 0));
+	fence[0] = mock_fence(test, buf);
+	fence[1] = mock_fence(test, other);
+	KUNIT_EXPECT_EQ(test, 0, mock_detach(dma, buf));
+	EXPECT_STATUS(test, -EINTR, fence[0]);
+	EXPECT_STATUS(test, 0, fence[1]);
+	flush_work(&dma->ib.buffer->dmabufs_work);
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+
+	mock_dma_enable(dma);
+	KUNIT_EXPECT_EQ(test, 1, dma->submitted);
+}
+
+static void detach_lets_transfer_end(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct dma_fence *fence;
+
+	mock_dma_enable(dma);
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	fence = mock_fence(test, buf);
+	KUNIT_EXPECT_EQ(test, 0, mock_detach(dma, buf));
+	EXPECT_STATUS(test, 0, fence);
+	KUNIT_EXPECT_EQ(test, 1, buf->mapped);
+	KUNIT_EXPECT_EQ(test, -EPERM, mock_enqueue(dma, buf, 0));
+
+	mock_dma_complete(dma, 0);
+	EXPECT_STATUS(test, 1, fence);
+	flush_work(&dma->ib.buffer->dmabufs_work);
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+}
+
+/* The new attachment has its own block, and its own mapping */
+static void detach_and_attach_in_transfer(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+
+	mock_dma_enable(dma);
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	KUNIT_EXPECT_EQ(test, 0, mock_detach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 2, buf->mapped);
+	/* It writes the same memory: the old transfer is somebody else's */
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(dma, buf, 0));
+	mock_dma_complete(dma, 0);
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	flush_work(&dma->ib.buffer->dmabufs_work);
+	KUNIT_EXPECT_EQ(test, 1, buf->mapped);
+}
+
+/* What closing the file does. R29 */
+static void detach_all(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, OUT);
+	struct mock_dmabuf *cyclic = mock_dmabuf_attached(dma);
+	struct mock_dmabuf *queued = mock_dmabuf_attached(dma);
+	struct mock_dmabuf *idle = mock_dmabuf_attached(dma);
+	struct dma_fence *fence[2];
+
+	mock_dma_enable(dma);
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, cyclic, CYCLIC));
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, queued, 0));
+	fence[0] = mock_fence(test, cyclic);
+	fence[1] = mock_fence(test, queued);
+	iio_buffer_detach_dmabufs(dma->ib.buffer);
+	EXPECT_STATUS(test, -EINTR, fence[0]);
+	EXPECT_STATUS(test, -EINTR, fence[1]);
+	flush_work(&dma->ib.buffer->dmabufs_work);
+	KUNIT_EXPECT_EQ(test, 0, cyclic->mapped);
+	KUNIT_EXPECT_EQ(test, 0, queued->mapped);
+	KUNIT_EXPECT_EQ(test, 0, idle->mapped);
+}
+
+/* R29 */
+static void unbind_ends_all(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct mock_dmabuf *gone = mock_dmabuf_attached(dma);
+	struct mock_dmabuf *late = mock_dmabuf(test);
+	struct dma_fence *fence[2];
+
+	mock_dma_enable(dma);
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, gone, 0));
+	fence[0] = mock_fence(test, buf);
+	fence[1] = mock_fence(test, gone);
+	KUNIT_ASSERT_EQ(test, 0, mock_detach(dma, gone));
+
+	mock_dma_unbind(dma);
+	EXPECT_STATUS(test, -EINTR, fence[0]);
+	EXPECT_STATUS(test, -EINTR, fence[1]);
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+	KUNIT_EXPECT_EQ(test, 0, gone->mapped);
+
+	KUNIT_EXPECT_EQ(test, -ENODEV, mock_enqueue(dma, buf, 0));
+	KUNIT_EXPECT_EQ(test, -ENODEV, mock_detach(dma, buf));
+	KUNIT_EXPECT_EQ(test, -ENODEV, mock_attach(dma, late));
+	KUNIT_EXPECT_EQ(test, 0, late->mapped);
+}
+
+static void unbind_ends_what_waits(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, OUT);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct dma_fence *fence;
+
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	fence = mock_fence(test, buf);
+	mock_dma_unbind(dma);
+	EXPECT_STATUS(test, -EINTR, fence);
+	KUNIT_EXPECT_EQ(test, 0, dma->submitted);
+}
+
+static const struct fence_usage {
+	const char *name;
+	enum iio_buffer_direction dir;
+	bool reader_sees_it;
+} fence_usages[] = {
+	{ "input writes", IN, true },
+	{ "output reads", OUT, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(fence_usage, fence_usages, name);
+
+static void fence_has_usage(struct kunit *test)
+{
+	const struct fence_usage *usage = test->param_value;
+	struct mock_dma *dma = mock_dma(test, usage->dir);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct dma_resv *resv = buf->dmabuf->resv;
+
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(resv,
+							DMA_RESV_USAGE_READ));
+	KUNIT_EXPECT_EQ(test, !usage->reader_sees_it,
+			dma_resv_test_signaled(resv, DMA_RESV_USAGE_WRITE));
+}
+
+/* Two readers get along, a writer waits for each of them */
+static void fence_of_another_buffer(struct kunit *test)
+{
+	struct mock_dma *tx = mock_dma(test, OUT);
+	struct mock_dma *tx2 = mock_dma(test, OUT);
+	struct mock_dma *rx = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(tx);
+
+	KUNIT_ASSERT_EQ(test, 0, mock_attach(tx2, buf));
+	KUNIT_ASSERT_EQ(test, 0, mock_attach(rx, buf));
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(tx, buf, 0));
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(tx2, buf, 0));
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(rx, buf, 0));
+	mock_dma_disable(tx);
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(rx, buf, 0));
+	mock_dma_disable(tx2);
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(rx, buf, 0));
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(tx, buf, 0));
+}
+
+static void fence_outlives_all(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct dma_fence *fence;
+
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	fence = mock_fence(test, buf);
+	mock_dma_unbind(dma);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_STREQ(test, "iio", fence->ops->get_driver_name(fence));
+	/* It was signalled once, and that is all */
+	KUNIT_EXPECT_EQ(test, -EINVAL, dma_fence_signal(fence));
+}
+
+static struct kunit_case iio_dmabuf_attach_cases[] = {
+	KUNIT_CASE(attach_maps_once),
+	KUNIT_CASE(attach_to_two_buffers),
+	KUNIT_CASE(attach_fails_to_map),
+	KUNIT_CASE(attach_in_fileio_mode),
+	KUNIT_CASE(attach_keeps_what_is_queued),
+	KUNIT_CASE(detach_ends_what_waits),
+	KUNIT_CASE(detach_lets_transfer_end),
+	KUNIT_CASE(detach_and_attach_in_transfer),
+	KUNIT_CASE(detach_all),
+	KUNIT_CASE(unbind_ends_all),
+	KUNIT_CASE(unbind_ends_what_waits),
+	KUNIT_CASE_PARAM(fence_has_usage, fence_usage_gen_params),
+	KUNIT_CASE(fence_of_another_buffer),
+	KUNIT_CASE(fence_outlives_all),
+	{}
+};
+
+static struct kunit_suite iio_dmabuf_attach_suite = {
+	.name = "iio-dmabuf-attach",
+	.test_cases = iio_dmabuf_attach_cases,
+};
+
+kunit_test_suite(iio_dmabuf_attach_suite);
