@@ -392,7 +392,6 @@ static void iio_dma_queue_abort(struct iio_dma_buffer_queue *queue)
 		list_del(&block->head);
 		iio_dma_block_abort(block);
 	}
-	queue->held = false;
 }
 
 /**

@@ -70,12 +70,6 @@ struct iio_dmaengine_mem {
 };
 
 static struct iio_dmaengine_buffer *
-from_queue(struct iio_dma_buffer_queue *queue)
-{
-	return container_of(queue, struct iio_dmaengine_buffer, queue);
-}
-
-static struct iio_dmaengine_buffer *
 from_buffer(struct iio_buffer *buffer)
 {
 	return container_of(buffer, struct iio_dmaengine_buffer, queue.buffer);
@@ -153,7 +147,7 @@ static size_t iio_dmaengine_mem_add(struct iio_dmaengine_buffer *dmaengine,
 static int iio_dmaengine_prepare(struct iio_dma_buffer_queue *queue,
 				 struct iio_dma_buffer_block *block)
 {
-	struct iio_dmaengine_buffer *dmaengine = from_queue(queue);
+	struct iio_dmaengine_buffer *dmaengine = from_buffer(&queue->buffer);
 	size_t left = block->bytes_used;
 	struct iio_dmaengine_mem *mem;
 	struct scatterlist *sg;
@@ -329,7 +323,7 @@ static int iio_dmaengine_start_cyclic(struct iio_dmaengine_buffer *dmaengine,
 static int iio_dmaengine_submit(struct iio_dma_buffer_queue *queue,
 				struct iio_dma_buffer_block *block)
 {
-	struct iio_dmaengine_buffer *dmaengine = from_queue(queue);
+	struct iio_dmaengine_buffer *dmaengine = from_buffer(&queue->buffer);
 	bool sync;
 	int ret;
 
@@ -361,7 +355,7 @@ static int iio_dmaengine_submit(struct iio_dma_buffer_queue *queue,
 
 static void iio_dmaengine_abort(struct iio_dma_buffer_queue *queue)
 {
-	struct iio_dmaengine_buffer *dmaengine = from_queue(queue);
+	struct iio_dmaengine_buffer *dmaengine = from_buffer(&queue->buffer);
 
 	/* The callback is not to keep going what is to end */
 	scoped_guard(spinlock_irq, &queue->list_lock) {
@@ -384,6 +378,7 @@ static void iio_dmaengine_release(struct iio_buffer *buffer)
 
 	iio_dma_buffer_release(&dmaengine->queue);
 	kfree(dmaengine);
+	module_put(THIS_MODULE);
 }
 
 static const struct iio_buffer_access_funcs iio_dmaengine_access = {
@@ -438,6 +433,8 @@ static struct iio_dmaengine_buffer *iio_dmaengine_alloc(struct dma_chan *chan)
 	if (!dmaengine)
 		return ERR_PTR(-ENOMEM);
 
+	/* A file of the buffer needs this module longer than its driver does */
+	__module_get(THIS_MODULE);
 	dmaengine->chan = chan;
 	INIT_LIST_HEAD(&dmaengine->active);
 	iio_dma_buffer_init(&dmaengine->queue, chan->device->dev,
@@ -478,9 +475,9 @@ void iio_dmaengine_buffer_free(struct iio_buffer *buffer)
 }
 EXPORT_SYMBOL_NS_GPL(iio_dmaengine_buffer_free, IIO_DMAENGINE_BUFFER);
 
-static struct iio_buffer *
-iio_dmaengine_setup(struct iio_dev *indio_dev, struct dma_chan *chan,
-		    enum iio_buffer_direction dir)
+static struct iio_buffer *iio_dmaengine_setup(struct iio_dev *indio_dev,
+					      struct dma_chan *chan,
+					      enum iio_buffer_direction dir)
 {
 	struct iio_dmaengine_buffer *dmaengine;
 	struct iio_buffer *buffer;
