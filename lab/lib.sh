@@ -112,7 +112,7 @@ lock()
 }
 
 # logged NAME WHAT COMMAND...: run it, output to build/log/NAME.log, count the
-# lines a kernel build prints; the log's end on failure.
+# lines a kernel build prints (about $expect, if set); the log's end on failure.
 logged()
 {
 	log=$out/log/$1.log
@@ -123,15 +123,16 @@ logged()
 	: >"$log"
 	if [ -t 1 ]; then every=1; else every=30; fi
 	(
-		while sleep "$every"; do
+		# not holding our output open when it is killed
+		while sleep "$every" >/dev/null 2>&1; do
 			n=$(grep -c '^  [A-Z]' "$log") || :
 			t=$(($(date +%s) - begun))
 			if [ -t 1 ]; then
-				printf '\r  %s: %s done, %s s \033[K' \
-					"$what" "$n" "$t"
+				printf '\r  %s: %s%s done, %s s \033[K' \
+					"$what" "$n" "${expect:+ of $expect}" "$t"
 			else
-				printf '  %s: %s done, %s s\n' \
-					"$what" "$n" "$t"
+				printf '  %s: %s%s done, %s s\n' \
+					"$what" "$n" "${expect:+ of $expect}" "$t"
 			fi
 		done
 	) 9>&- &
