@@ -207,6 +207,7 @@ void iio_buffer_detach_dmabufs(struct iio_buffer *buffer)
 			iio_dmabuf_detach(attach);
 	} while (found);
 }
+EXPORT_SYMBOL_IF_KUNIT(iio_buffer_detach_dmabufs);
 
 /**
  * iio_buffer_remove_dmabufs() - Detach all DMABUFs, and see them gone
