@@ -146,7 +146,13 @@ err_put_chunks:
 	return ERR_PTR(ret);
 }
 
-/* Mappings for devices. */
+/*
+ * Mappings for devices.
+ *
+ * Several devices may have the buffer mapped at once, so mapping and unmapping
+ * do no cache maintenance of their own (DMA_ATTR_SKIP_CPU_SYNC): it follows and
+ * precedes them explicitly.
+ */
 
 /*
  * The longest segment that @dev takes, in whole pages. Bounce buffers, where it
@@ -263,12 +269,14 @@ static struct sg_table *heap_buffer_map(struct dma_buf_attachment *attach,
 	}
 	attach->priv = NULL;
 
-	ret = dma_map_sgtable(attach->dev, &mapping->sgt, dir, 0);
+	ret = dma_map_sgtable(attach->dev, &mapping->sgt, dir,
+			      DMA_ATTR_SKIP_CPU_SYNC);
 	if (ret) {
 		heap_mapping_destroy(mapping);
 		return ERR_PTR(ret);
 	}
 	mapping->dir = dir;
+	dma_sync_sgtable_for_device(attach->dev, &mapping->sgt, dir);
 
 	mutex_lock(&buffer->lock);
 	list_add(&mapping->node, &buffer->mappings);
@@ -291,7 +299,9 @@ static void heap_buffer_unmap(struct dma_buf_attachment *attach,
 	list_del(&mapping->node);
 	mutex_unlock(&buffer->lock);
 
-	dma_unmap_sgtable(attach->dev, sgt, mapping->dir, 0);
+	dma_sync_sgtable_for_cpu(attach->dev, sgt, mapping->dir);
+	dma_unmap_sgtable(attach->dev, sgt, mapping->dir,
+			  DMA_ATTR_SKIP_CPU_SYNC);
 
 	/* An attachment that was mapped twice has kept one already. */
 	if (attach->priv)
