@@ -39,7 +39,7 @@ static const struct options {
 	unsigned int frames, width, height;
 	const char *heap;
 } defaults = {
-	.frames = 600,
+	.frames = 300,
 	.width = 3840,
 	.height = 2160,
 	.heap = "system",

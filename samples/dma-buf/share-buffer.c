@@ -211,7 +211,8 @@ bool receive_with_fd(int sock, void *msg, size_t len, int *fd)
 		return false;
 	if (n != (ssize_t)len || (mh.msg_flags & MSG_CTRUNC))
 		fail("receive from the other process",
-		     errno == EAGAIN ? "no answer for 60 seconds" : NULL);
+		     errno == EAGAIN ? "no answer for 60 seconds" :
+		     "it has ended early");
 
 	*fd = -1;
 	c = CMSG_FIRSTHDR(&mh);
