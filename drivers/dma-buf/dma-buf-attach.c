@@ -139,6 +139,7 @@ static int dma_buf_list_attachment(struct dma_buf_attachment *attach)
  * Context: process context, may sleep. Locks: takes &dma_buf.resv.
  *
  * Return: the attachment, for dma_buf_detach() to free, or
+ *
  * * ERR_PTR(-EINVAL): @dmabuf or @dev is NULL, or @importer_ops lacks
  *   move_notify
  * * ERR_PTR(-ENOMEM)
@@ -300,6 +301,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, DMA_BUF);
  * Return: the table; its DMA addresses and lengths are multiples of PAGE_SIZE,
  * and it is used with for_each_sgtable_dma_sg() only, for it need not have
  * pages. It is the importer's until dma_buf_unmap_attachment(). Or
+ *
  * * ERR_PTR(-EINVAL): @attach is NULL
  * * ERR_PTR(-EBUSY): a mapping is kept that has another direction
  * * ERR_PTR(-ENOMEM)

@@ -41,6 +41,7 @@ static int dma_buf_wait_for_devices(struct dma_buf *dmabuf,
  * Context: process context, may sleep. Locks: &dma_buf.resv is not held.
  *
  * Return: 0, or
+ *
  * * -EINVAL: @dmabuf is NULL
  * * -EINTR, -ERESTARTSYS: a signal came while waiting; access has not begun
  * * the exporter's errno
@@ -176,6 +177,7 @@ int dma_buf_file_mmap(struct file *file, struct vm_area_struct *vma)
  * &dma_buf.resv is not held.
  *
  * Return: 0, or
+ *
  * * -EINVAL: @dmabuf or @vma is NULL, the exporter cannot mmap, or the range
  *   ends after the buffer
  * * -EOVERFLOW: @pgoff plus the pages of @vma wraps around

@@ -283,6 +283,7 @@ static struct file *dma_buf_alloc_file(size_t size, int flags)
  * Context: process context, may sleep. Locks: none of the buffer's.
  *
  * Return: the buffer with one reference, or
+ *
  * * ERR_PTR(-EINVAL), with a warning: priv, ops or a mandatory operation is
  *   missing, pin comes without unpin or the other way round, or
  *   cache_sgt_mapping is combined with pin

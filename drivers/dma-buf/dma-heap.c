@@ -202,6 +202,7 @@ static int dma_heap_publish(struct dma_heap *heap)
  * Context: process context, may sleep.
  *
  * Return: the heap, or
+ *
  * * ERR_PTR(-EINVAL): no name, no operations, no allocate, or a name that is
  *   taken
  * * ERR_PTR(-ENOMEM): out of memory or of minors

@@ -482,6 +482,7 @@ static const struct dma_buf_ops heap_buffer_ops = {
  * Context: process context, may sleep.
  *
  * Return: the buffer, or ERR_PTR() of
+ *
  * * -ENOMEM: not that much memory
  * * -EINTR: the caller is being killed
  * * what dma_buf_export() returns
