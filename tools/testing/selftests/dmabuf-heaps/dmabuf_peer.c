@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The others a buffer meets: fences of sw_sync, the vgem driver, and other
- * processes. Buffers themselves are in dmabuf_test.c.
+ * The others a buffer meets: fences of sw_sync, the vgem driver, the tracer and
+ * other processes. Buffers themselves are in dmabuf_test.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -158,6 +159,37 @@ int vgem_close(int vgem, __u32 handle)
 	struct drm_gem_close arg = { .handle = handle };
 
 	return do_ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &arg);
+}
+
+int trace_set(const char *file, const char *text)
+{
+	char path[128];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), TRACE_DIR "/%s", file);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+int trace_begin(unsigned int kib_per_cpu)
+{
+	char text[16];
+
+	/* One that a killed test left is as good as gone */
+	rmdir(TRACE_DIR);
+	if (mkdir(TRACE_DIR, 0700))
+		return -errno;
+	snprintf(text, sizeof(text), "%u", kib_per_cpu);
+	return trace_set("buffer_size_kb", text);
+}
+
+int trace_end(void)
+{
+	return rmdir(TRACE_DIR) ? -errno : 0;
 }
 
 long long now_ms(void)

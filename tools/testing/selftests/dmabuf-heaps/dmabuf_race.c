@@ -344,6 +344,43 @@ TEST_F(race, replaced_under_its_users)
 	race_for_a_while(_metadata, &self->race, turns, ARRAY_SIZE(turns));
 }
 
+/* What an event recorded was there when it was: the exporter's name is whole */
+static void read_trace(struct racer *racer)
+{
+	static const char wanted[] = "exp_name=" HEAP_SYSTEM "\n";
+	FILE *file = fopen(TRACE_DIR "/trace", "re");
+	char line[LINE_LEN], *at;
+
+	if (!file)
+		wrong(racer);
+	while (file && fgets(line, sizeof(line), file)) {
+		at = strstr(line, "exp_name=");
+		if (at && strcmp(at, wanted))
+			wrong(racer);
+	}
+	if (file)
+		fclose(file);
+}
+
+/* R10: events of a buffer are recorded while others drop their references */
+TEST_F(race, events_beside_close)
+{
+	static void (* const turns[])(struct racer *racer) = {
+		live_and_die, live_and_die, pass_to_vgem, replace_buffer,
+		use_buffer, read_trace,
+	};
+	char text[LINE_LEN];
+
+	ASSERT_EQ(0, trace_begin(128));
+	ASSERT_EQ(0, trace_set("events/dma_buf/enable", "1"));
+	race_for_a_while(_metadata, &self->race, turns, ARRAY_SIZE(turns));
+	EXPECT_LT(0, read_file(TRACE_DIR "/per_cpu/cpu0/stats", text,
+			       sizeof(text)));
+	EXPECT_EQ(NULL, strstr(text, "entries: 0\n"));
+	EXPECT_EQ(0, trace_set("events/dma_buf/enable", "0"));
+	EXPECT_EQ(0, trace_end());
+}
+
 /* What a thread wrote into its own buffer is there however many others do so */
 static void fill_own(struct racer *racer)
 {

@@ -25,6 +25,7 @@
 
 #define LINE_LEN	512
 #define STATS_DIR	"/sys/kernel/dmabuf/buffers"
+#define TRACE_DIR	"/sys/kernel/tracing/instances/dmabuf_test"
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 
 /* Calls that answer -errno, so that a table of expected errors reads well */
@@ -107,6 +108,11 @@ int vgem_open(void);
 int vgem_import(int vgem, int fd, __u32 *handle);
 int vgem_export(int vgem, __u32 handle);
 int vgem_close(int vgem, __u32 handle);
+
+/* A trace buffer of its own, with no event enabled in it so far */
+int trace_begin(unsigned int kib_per_cpu);
+int trace_set(const char *file, const char *text);
+int trace_end(void);
 
 /* Processes and time */
 long long now_ms(void);

@@ -16,7 +16,6 @@
 #include "../kselftest_harness.h"
 #include "heap_fixture.h"
 
-#define TRACE_INSTANCE	"/sys/kernel/tracing/instances/heap_memory"
 #define NOT_TRACED	LONG_MIN
 /* A refusal at once allocates no more than ordinary work does meanwhile */
 #define AT_ONCE_PAGES	4096
@@ -297,20 +296,6 @@ TEST(region_has_two_names)
 	EXPECT_EQ(pages, cma_region_number("used"));
 }
 
-static int write_text(const char *file, const char *text)
-{
-	char path[128];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), TRACE_INSTANCE "/%s", file);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /* Record what system calls of this process return */
 static int trace_returns(pid_t pid)
 {
@@ -318,18 +303,18 @@ static int trace_returns(pid_t pid)
 	int ret;
 
 	snprintf(text, sizeof(text), "%d", pid);
-	ret = write_text("trace", "");
+	ret = trace_set("trace", "");
 	if (!ret)
-		ret = write_text("set_event_pid", text);
+		ret = trace_set("set_event_pid", text);
 	if (!ret)
-		ret = write_text("events/raw_syscalls/sys_exit/enable", "1");
+		ret = trace_set("events/raw_syscalls/sys_exit/enable", "1");
 	return ret;
 }
 
 /* What its last ioctl() returned: nobody else hears it from the killed */
 static long traced_ioctl(void)
 {
-	FILE *file = fopen(TRACE_INSTANCE "/trace", "re");
+	FILE *file = fopen(TRACE_DIR "/trace", "re");
 	char line[LINE_LEN], key[32];
 	long value = NOT_TRACED;
 
@@ -395,13 +380,12 @@ TEST_F_TIMEOUT(heap, killed_while_allocating, 240)
 		len = region_bytes() / 4 * 3;
 	else
 		len = table_number("/proc/meminfo", "MemFree") / 2 * KIB;
-	ASSERT_TRUE(!mkdir(TRACE_INSTANCE, 0700) || errno == EEXIST);
-	EXPECT_EQ(0, write_text("buffer_size_kb", "64"));
+	ASSERT_EQ(0, trace_begin(64));
 	for (i = 0; i < 25 && (!ret || ret == NOT_TRACED); i++)
 		ret = kill_allocation(variant->name, self->fd, len);
 	EXPECT_EQ(-EINTR, ret) TH_LOG("after %d attempts", i);
-	EXPECT_EQ(0, write_text("events/raw_syscalls/sys_exit/enable", "0"));
-	EXPECT_EQ(0, rmdir(TRACE_INSTANCE));
+	EXPECT_EQ(0, trace_set("events/raw_syscalls/sys_exit/enable", "0"));
+	EXPECT_EQ(0, trace_end());
 	EXPECT_EQ(kills, oom_kills());
 	EXPECT_TRUE(heap_mark_back(&self->mark));
 }
