@@ -72,6 +72,7 @@ static long sync_export(struct kunit *test, struct mock_exporter *exp,
 	unsigned long addr = sync_user(test, &arg, sizeof(arg),
 				       PROT_READ | PROT_WRITE);
 	unsigned long left;
+	bool cloexec;
 	long ret;
 
 	ret = sync_ioctl(exp, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, addr);
@@ -84,7 +85,10 @@ static long sync_export(struct kunit *test, struct mock_exporter *exp,
 	}
 
 	KUNIT_ASSERT_GE(test, arg.fd, 0);
-	KUNIT_EXPECT_TRUE(test, close_on_exec(arg.fd, current->files));
+	spin_lock(&current->files->file_lock);
+	cloexec = close_on_exec(arg.fd, current->files);
+	spin_unlock(&current->files->file_lock);
+	KUNIT_EXPECT_TRUE(test, cloexec);
 	*fence = sync_file_get_fence(arg.fd);
 	close_fd(arg.fd);
 	KUNIT_ASSERT_NOT_NULL(test, *fence);
