@@ -125,14 +125,13 @@ logged()
 	(
 		# not holding our output open when it is killed
 		while sleep "$every" >/dev/null 2>&1; do
-			n=$(grep -c '^  [A-Z]' "$log") || :
-			t=$(($(date +%s) - begun))
+			n=$(grep -c '^  [A-Z]' "$log") || n=
+			n=${n:+"$n${expect:+ of $expect} done, "}
+			n="$what: $n$(($(date +%s) - begun)) s"
 			if [ -t 1 ]; then
-				printf '\r  %s: %s%s done, %s s \033[K' \
-					"$what" "$n" "${expect:+ of $expect}" "$t"
+				printf '\r  %s\033[K' "$n"
 			else
-				printf '  %s: %s%s done, %s s\n' \
-					"$what" "$n" "${expect:+ of $expect}" "$t"
+				printf '  %s\n' "$n"
 			fi
 		done
 	) 9>&- &
