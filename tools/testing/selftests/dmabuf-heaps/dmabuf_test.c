@@ -267,14 +267,16 @@ static bool heap_is_cma(const char *heap)
 
 /*
  * Pages of a region that are taken, or pages that were ever allocated less
- * those ever freed. The latter is only good for differences; MemFree does not
- * count the free pages in the lists that each CPU keeps, which may be many.
+ * those ever freed and those of the slab allocator. The latter is only good for
+ * differences; MemFree does not count the free pages in the lists that each CPU
+ * keeps, which may be many, and KASAN keeps freed objects back for a long time.
  */
 long heap_pages_used(const char *heap)
 {
 	if (heap_is_cma(heap))
 		return cma_region_number("used");
-	return vmstat_sum("pgalloc_") - vmstat_sum("pgfree");
+	return vmstat_sum("pgalloc_") - vmstat_sum("pgfree") -
+	       vmstat_sum("nr_slab_");
 }
 
 long buffers_live(void)
