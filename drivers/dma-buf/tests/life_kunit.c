@@ -8,7 +8,6 @@
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
-#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/iopoll.h>
 #include <linux/poll.h>
@@ -79,9 +78,7 @@ static void fd_honours_cloexec(struct kunit *test)
 	KUNIT_ASSERT_GE(test, fd, 0);
 	exp->held = false;
 
-	spin_lock(&current->files->file_lock);
-	cloexec = close_on_exec(fd, current->files);
-	spin_unlock(&current->files->file_lock);
+	cloexec = mock_fd_is_cloexec(fd);
 	close_fd(fd);
 
 	KUNIT_EXPECT_EQ(test, cloexec, param->cloexec);

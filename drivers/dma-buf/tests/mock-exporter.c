@@ -7,6 +7,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -422,6 +423,17 @@ unsigned int mock_exporter_total(struct mock_exporter *exp)
 	for (i = 0; i < MOCK_OPS; i++)
 		total += exp->calls[i];
 	return total;
+}
+
+/* Whether an open descriptor of this thread goes at exec. */
+bool mock_fd_is_cloexec(int fd)
+{
+	bool cloexec;
+
+	spin_lock(&current->files->file_lock);
+	cloexec = close_on_exec(fd, current->files);
+	spin_unlock(&current->files->file_lock);
+	return cloexec;
 }
 
 MODULE_DESCRIPTION("KUnit tests for dma-buf");

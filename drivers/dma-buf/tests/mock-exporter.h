@@ -104,4 +104,6 @@ void mock_exporter_drop(struct mock_exporter *exp);
 bool mock_exporter_wait_released(struct mock_exporter *exp);
 unsigned int mock_exporter_total(struct mock_exporter *exp);
 
+bool mock_fd_is_cloexec(int fd);
+
 #endif /* _DMA_BUF_MOCK_EXPORTER_H */

@@ -6,7 +6,6 @@
 #include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
-#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/mman.h>
 #include <linux/shmem_fs.h>
