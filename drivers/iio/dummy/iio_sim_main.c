@@ -18,7 +18,7 @@
 /**
  * struct iio_sim_item - A directory in configfs
  * @swd: as the IIO core knows it
- * @pdev: the platform device; NULL when the directory was removed
+ * @pdev: the platform device, which goes when the directory is removed
  */
 struct iio_sim_item {
 	struct iio_sw_device swd;
