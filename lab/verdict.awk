@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Judge one boot of the guest.
 #
-#   awk -v guest=NAME -v ended=TEXT -f verdict.awk VERDICT CONSOLE
+#   awk -v guest=NAME -v ended=TEXT -v expected=NAMES -f verdict.awk \
+#	VERDICT CONSOLE
 #
 # VERDICT is what init sent (see guest/init.c), CONSOLE the kernel's messages,
-# ENDED is empty or says how the host had to end the guest. Prints a line for
+# ENDED is empty or says how the host had to end the guest, EXPECTED names the
+# suites and programs that must have run. Prints a line for
 # each suite or program, what failed in full, and last
 # `@counts PASSED FAILED SKIPPED` for the caller. Counted are the innermost
 # results of nested KTAP; a parent counts only when it failed and none of its
@@ -148,7 +150,7 @@ function is_report(line)
 {
 	if (line ~ /DMA-API: (preallocated|debugging enabled)/)
 		return 0
-	return line ~ /(WARNING: |BUG: |BUG at |Oops|general protection fault|Kernel panic|UBSAN: |KASAN: |KCSAN: |DMA-API: |ODEBUG: |INFO: .*(blocked for more|detected|trying to register|hung)|possible (recursive|circular)|suspicious RCU|inconsistent lock state|list_(add|del) corruption|refcount_t: |kmemleak: [0-9]+ new suspected|sleeping function called|invoked oom-killer|Out of memory: |page allocation failure: |stall(s|ed) on CPU|printk messages dropped|unreferenced object|no space left for object|dma-buf.*failed with error)/
+	return line ~ /(WARNING: |BUG: |BUG [a-z]|BUG at |Oops|general protection fault|Kernel panic|UBSAN: |KASAN: |KCSAN: |DMA-API: |ODEBUG: |INFO: .*(blocked for more|detected|trying to register|hung)|possible (recursive|circular)|suspicious RCU|inconsistent lock state|list_(add|del) corruption|refcount_t: |kmemleak: [0-9]+ new suspected|sleeping function called|invoked oom-killer|Out of memory: |page allocation failure: |stall(s|ed) on CPU|printk messages dropped|unreferenced object|no space left for object|dma-buf.*failed with error)/
 }
 
 BEGIN { forget(); deepest = 0 }
@@ -236,9 +238,17 @@ END {
 		for (i = 1; i <= nreport; i++)
 			print "      " report[i]
 	}
-	if (!done) {
+	n = split(expected, names, " ")
+	for (i = 1; i <= n; i++) {
+		if (!(names[i] in begun)) {
+			all_failed++
+			printf "  FAILED %s: it did not run\n", names[i]
+		}
+	}
+	if (!done || ended != "") {
 		all_failed++
-		printf "  FAILED %s: no verdict (%s), last in %s\n", guest,
+		printf "  FAILED %s: %s (%s), last in %s\n", guest,
+			done ? "no clean end" : "no verdict",
 			ended == "" ? "the guest stopped" : ended,
 			where == "" ? "boot" : where after
 		for (i = console_lines - 29; i <= console_lines; i++)
