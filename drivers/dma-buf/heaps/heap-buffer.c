@@ -124,7 +124,7 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 
 	nr_chunks = list_count_nodes(&chunks);
 	buffer = kvzalloc(struct_size(buffer, chunks, nr_chunks),
-			  GFP_KERNEL | __GFP_NOWARN);
+			  GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (!buffer) {
 		ret = -ENOMEM;
 		goto err_put_chunks;
@@ -409,7 +409,7 @@ static void *heap_buffer_map_kernel(struct heap_buffer *buffer)
 	void *vaddr;
 
 	pages = kvmalloc_array(nr_pages, sizeof(*pages),
-			       GFP_KERNEL | __GFP_NOWARN);
+			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (!pages)
 		return NULL;
 
