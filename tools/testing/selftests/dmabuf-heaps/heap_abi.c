@@ -71,6 +71,23 @@ TEST_F(heap, struct_of_any_size)
 	}
 }
 
+/* Nobody would learn the number of the descriptor */
+TEST_F(heap, struct_without_room_for_the_descriptor)
+{
+	static const size_t sizes[] = { 0, 4, 8, 11 };
+	struct dma_heap_allocation_data data = good(PAGE);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		EXPECT_EQ(-EINVAL, do_ioctl(self->fd,
+					    _IOC(_IOC_READ | _IOC_WRITE,
+						 DMA_HEAP_IOC_MAGIC, 0,
+						 sizes[i]), &data)) {
+			TH_LOG("struct of %zu bytes", sizes[i]);
+		}
+	}
+}
+
 /* R02: no other number does anything, and number 0 looks at its argument */
 TEST_F(heap, other_numbers_are_invalid)
 {
