@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/iopoll.h>
 #include <linux/poll.h>

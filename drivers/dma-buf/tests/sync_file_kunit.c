@@ -6,6 +6,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/mman.h>
 #include <linux/shmem_fs.h>
@@ -71,7 +72,6 @@ static long sync_export(struct kunit *test, struct mock_exporter *exp,
 	unsigned long addr = sync_user(test, &arg, sizeof(arg),
 				       PROT_READ | PROT_WRITE);
 	unsigned long left;
-	bool cloexec;
 	long ret;
 
 	ret = sync_ioctl(exp, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, addr);
@@ -84,10 +84,7 @@ static long sync_export(struct kunit *test, struct mock_exporter *exp,
 	}
 
 	KUNIT_ASSERT_GE(test, arg.fd, 0);
-	spin_lock(&current->files->file_lock);
-	cloexec = close_on_exec(arg.fd, current->files);
-	spin_unlock(&current->files->file_lock);
-	KUNIT_EXPECT_TRUE(test, cloexec);
+	KUNIT_EXPECT_TRUE(test, mock_fd_is_cloexec(arg.fd));
 	*fence = sync_file_get_fence(arg.fd);
 	close_fd(arg.fd);
 	KUNIT_ASSERT_NOT_NULL(test, *fence);
