@@ -22,7 +22,6 @@
 #define CMA_DEBUGFS	"/sys/kernel/debug/cma"
 /* What the rest of the system may take while a test runs */
 #define SLACK_PAGES	(4 * MIB / PAGE)
-#define SLACK_PAGES_CHECKED	(32 * MIB / PAGE)
 #define SETTLE_MS	5000
 #define FD_SEEN_MAX	256
 
@@ -302,18 +301,6 @@ void heap_mark_take(struct heap_mark *mark, const char *heap)
 }
 
 /*
- * How many pages others may have taken since a mark. A kernel with memory
- * checkers keeps what it frees for a while and books of its own about it, some
- * 30 KiB for each buffer that was made and closed.
- */
-static long slack_pages(void)
-{
-	if (access("/sys/kernel/debug/kmemleak", F_OK))
-		return SLACK_PAGES;
-	return SLACK_PAGES_CHECKED;
-}
-
-/*
  * True once there are no more buffers than at the mark, their pages are free
  * again, and the fences of timelines closed since are gone. A region counts its
  * own pages exactly; for pages of the system heap, what everybody else does
@@ -322,7 +309,7 @@ static long slack_pages(void)
  */
 bool heap_mark_back(const struct heap_mark *mark)
 {
-	long slack = heap_is_cma(mark->heap) ? 0 : slack_pages();
+	long slack = heap_is_cma(mark->heap) ? 0 : SLACK_PAGES;
 	long long until = now_ms() + SETTLE_MS;
 	long buffers, pages, timelines;
 
