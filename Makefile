@@ -7,7 +7,9 @@ KSRC ?=
 ACCEL ?=
 JOBS ?= $(shell nproc)
 TESTS ?=
-export PROFILE KSRC ACCEL JOBS TESTS
+ROUNDS ?= 2
+BENCH ?=
+export PROFILE KSRC ACCEL JOBS TESTS ROUNDS BENCH
 
 help:
 	@lab/help
@@ -21,11 +23,29 @@ test: initramfs accel
 shell: initramfs demo accel
 	@lab/shell
 
+bench: deps
+	@lab/bench
+
 kunit: tree
 	@lab/kunit
 
 lint: tree
 	@lab/lint
+
+promises:
+	@lab/promises
+
+importers: tree
+	@lab/importers
+
+docs: tree
+	@lab/deps python3-sphinx python3-sphinx-rtd-theme graphviz
+	@lab/docs
+
+coverage:
+	@lab/deps lcov
+	@$(MAKE) --no-print-directory PROFILE=gcov test
+	@lab/coverage
 
 # Steps, useful by themselves to a developer
 deps:
@@ -55,11 +75,13 @@ accel: init
 clean:
 	rm -rf build/tree build/tree.* build/edited build/plain build/debug \
 		build/stock build/kunit build/tests build/guest build/run \
-		build/log build/lint build/*.cpio build/*.built build/*.wanted build/accel*
+		build/gcov build/coverage build/docs build/bench build/log \
+		build/lint build/importers build/*.cpio \
+		build/*.built build/*.wanted build/accel*
 
 distclean:
 	rm -rf build
 
-.PHONY: help run test shell kunit lint deps base tree kernel init initramfs \
-	demo accel clean distclean
+.PHONY: help run test shell bench kunit lint promises importers docs coverage
+.PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:

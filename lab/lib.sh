@@ -8,8 +8,10 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 out=$top/build
+# shellcheck disable=SC2034 # for the steps, not for this file
 base=$out/base
 tree=$out/tree
+stock_tree=$out/tree.stock
 profile=${PROFILE:-plain}
 jobs=${JOBS:-$(nproc)}
 
@@ -58,6 +60,31 @@ series_files()
 	own_files $series_dirs
 }
 
+# What the series has to run in a kernel: no tests, no mocks
+own_code()
+{
+	own_files 'drivers/**/*.c' | grep -v -e /tests/ -e _kunit.c
+}
+
+# KUnit suites of the series: all of them are built into its kernels
+own_suites()
+{
+	# shellcheck disable=SC2016 # a program of awk
+	own_files 'drivers/**/*_kunit.c' | xargs awk '
+		/^static struct kunit_suite / { inside = 1 }
+		inside && match($0, /\.name = "[^"]*"/) {
+			print substr($0, RSTART + 9, RLENGTH - 10)
+			inside = 0
+		}'
+}
+
+# What the stock kernel has of the series: the simulated converter, without
+# which its IIO buffers could be neither tried nor measured.
+stock_files()
+{
+	own_files drivers/iio/dummy
+}
+
 # version_of DIR: the version of the kernel source there, 6.12.x
 version_of()
 {
@@ -69,7 +96,7 @@ version_of()
 source_of()
 {
 	case $1 in
-	stock) echo "$base" ;;
+	stock) echo "$stock_tree" ;;
 	*) echo "$tree" ;;
 	esac
 }
@@ -77,8 +104,8 @@ source_of()
 check_profile()
 {
 	case $profile in
-	plain | debug | stock) ;;
-	*) die "PROFILE=$profile: it can be plain, debug or stock" ;;
+	plain | debug | gcov | stock) ;;
+	*) die "PROFILE=$profile: it can be plain, debug, gcov or stock" ;;
 	esac
 }
 

@@ -124,7 +124,7 @@ function finish(how, ms,    d, word)
 		skips[++nskip] = "skipped: " name ": " last_line(skipped++)
 	else if (how !~ /^exit:[04]$/ && !failed)
 		fault("ended with " how)
-	else if (passed + failed + skipped == 0 && name != "run")
+	else if (passed + failed + skipped == 0 && name !~ /^run:/)
 		fault("no result in its output")
 	word = failed ? "FAILED" : "ok"
 	printf "  %-6s %s: %d passed%s%s%s\n", word, name, passed,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that use a buffer: attach, pin, map, and word of moves.
+ * Devices that use a buffer: attach, pin, map, and word of moves and of the end.
  *
  * Either side may be dynamic. A dynamic exporter (&dma_buf_ops.pin) moves its
  * memory unless pinned; a dynamic importer (&struct dma_buf_attach_ops) can be
@@ -30,7 +30,8 @@ static int dma_buf_wait_for_exporter(struct dma_buf_attachment *attach)
 {
 	long ret;
 
-	if (dma_buf_attachment_is_dynamic(attach))
+	if (dma_buf_attachment_is_dynamic(attach) ||
+	    !dma_buf_may_have_fences(attach->dmabuf))
 		return 0;
 
 	ret = dma_resv_wait_timeout(attach->dmabuf->resv,
@@ -107,6 +108,10 @@ static int dma_buf_list_attachment(struct dma_buf_attachment *attach)
 	int ret = 0;
 
 	dma_resv_lock(dmabuf->resv, NULL);
+	if (dmabuf->revoked) {
+		dma_resv_unlock(dmabuf->resv);
+		return -ENODEV;
+	}
 	list_add(&attach->node, &dmabuf->attachments);
 
 	if (dma_buf_attachment_is_dynamic(attach) != dma_buf_is_dynamic(dmabuf)) {
@@ -143,6 +148,7 @@ static int dma_buf_list_attachment(struct dma_buf_attachment *attach)
  * * ERR_PTR(-EINVAL): @dmabuf or @dev is NULL, or @importer_ops lacks
  *   move_notify
  * * ERR_PTR(-ENOMEM)
+ * * ERR_PTR(-ENODEV): the buffer was revoked
  * * the errno of the exporter's attach, pin or map_dma_buf
  * * ERR_PTR(-ERESTARTSYS): a signal came while waiting for the exporter
  */
@@ -250,8 +256,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_detach, DMA_BUF);
  *
  * Context: process context, may sleep. Locks: &dma_buf.resv is held.
  *
- * Return: 0, -EINVAL with a warning where the importer is not dynamic, or the
- * exporter's errno.
+ * Return: 0, -EINVAL with a warning where the importer is not dynamic, -ENODEV
+ * after dma_buf_revoke(), or the exporter's errno.
  */
 int dma_buf_pin(struct dma_buf_attachment *attach)
 {
@@ -261,6 +267,8 @@ int dma_buf_pin(struct dma_buf_attachment *attach)
 
 	if (WARN_ON(!dma_buf_attachment_is_dynamic(attach)))
 		return -EINVAL;
+	if (attach->dmabuf->revoked)
+		return -ENODEV;
 
 	return ops->pin ? ops->pin(attach) : 0;
 }
@@ -303,6 +311,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, DMA_BUF);
  * pages. It is the importer's until dma_buf_unmap_attachment(). Or
  *
  * * ERR_PTR(-EINVAL): @attach is NULL
+ * * ERR_PTR(-ENODEV): the buffer was revoked
  * * ERR_PTR(-EBUSY): a mapping is kept that has another direction
  * * ERR_PTR(-ENOMEM)
  * * ERR_PTR(-EINTR), ERR_PTR(-ERESTARTSYS): a signal came while waiting
@@ -319,6 +328,9 @@ struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EINVAL);
 
 	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (attach->dmabuf->revoked)
+		return ERR_PTR(-ENODEV);
 
 	if (attach->sgt) {
 		if (attach->dir != dir && attach->dir != DMA_BIDIRECTIONAL)
@@ -434,3 +446,61 @@ void dma_buf_move_notify(struct dma_buf *dmabuf)
 			attach->importer_ops->move_notify(attach);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_move_notify, DMA_BUF);
+
+/**
+ * dma_buf_attach_revocable - can the memory be taken from this importer?
+ * @attach: the attachment, in &dma_buf_ops.attach at the earliest
+ *
+ * For exporters that have to be able to take memory back, as when a device is
+ * unplugged or passed to another owner: they refuse those that cannot.
+ *
+ * Context: any.
+ *
+ * Return: true if the importer has &dma_buf_attach_ops.revoked.
+ */
+bool dma_buf_attach_revocable(const struct dma_buf_attachment *attach)
+{
+	return attach->importer_ops && attach->importer_ops->revoked;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_attach_revocable, DMA_BUF);
+
+/**
+ * dma_buf_revoke - take the memory away from all importers, for good
+ * @dmabuf: the buffer
+ *
+ * After success no device uses the memory any more, and none will: the
+ * importers were told, their fences waited for, and attaching, pinning and
+ * mapping fail with -ENODEV. What was pinned is not an obstacle. Mappings are undone by the
+ * importers in their own time, so the exporter keeps what its unmap_dma_buf
+ * needs. Access by the processor is the exporter's business.
+ *
+ * Where one importer cannot be revoked, nothing is done. Revoking again is
+ * nothing but success.
+ *
+ * Context: process context, sleeps until the fences have signalled, not
+ * interruptible. Locks: &dma_buf.resv is held.
+ *
+ * Return: 0, or -EBUSY if an importer is attached that cannot be revoked.
+ */
+int dma_buf_revoke(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dmabuf->revoked)
+		return 0;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (!dma_buf_attach_revocable(attach))
+			return -EBUSY;
+
+	dmabuf->revoked = true;
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		attach->importer_ops->revoked(attach);
+
+	dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, false,
+			      MAX_SCHEDULE_TIMEOUT);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_revoke, DMA_BUF);

@@ -23,6 +23,9 @@ static int dma_buf_wait_for_devices(struct dma_buf *dmabuf,
 	bool write = dir == DMA_BIDIRECTIONAL || dir == DMA_TO_DEVICE;
 	long ret;
 
+	if (!dma_buf_may_have_fences(dmabuf))
+		return 0;
+
 	ret = dma_resv_wait_timeout(dmabuf->resv, dma_resv_usage_rw(write),
 				    true, MAX_SCHEDULE_TIMEOUT);
 	return ret < 0 ? ret : 0;
@@ -58,14 +61,12 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 	trace_dma_buf_begin_cpu_access(dmabuf, dir);
 
 	ret = dma_buf_wait_for_devices(dmabuf, dir);
-	if (ret)
+	if (ret || !dmabuf->ops->begin_cpu_access)
 		return ret;
 
-	if (dmabuf->ops->begin_cpu_access) {
-		ret = dmabuf->ops->begin_cpu_access(dmabuf, dir);
-		if (ret)
-			return ret;
-	}
+	ret = dmabuf->ops->begin_cpu_access(dmabuf, dir);
+	if (ret)
+		return ret;
 
 	/* The exporter may have started a move. */
 	ret = dma_buf_wait_for_devices(dmabuf, dir);

@@ -156,6 +156,9 @@ static struct dma_fence *dma_buf_get_fence(struct dma_buf *dmabuf,
 	struct dma_fence *fence;
 	int ret;
 
+	if (!dma_buf_may_have_fences(dmabuf))
+		return dma_fence_get_stub();
+
 	ret = dma_resv_get_singleton(dmabuf->resv, usage, &fence);
 	if (ret)
 		return ERR_PTR(ret);
@@ -208,26 +211,45 @@ err_put_fd:
 	return ret;
 }
 
-static int dma_buf_add_fences(struct dma_buf *dmabuf, struct dma_fence *fence,
-			      enum dma_resv_usage usage)
+static unsigned int dma_buf_count_fences(struct dma_fence *fence)
 {
 	struct dma_fence_unwrap cursor;
 	unsigned int nr_fences = 0;
 	struct dma_fence *f;
-	int ret;
+
+	if (!dma_fence_is_container(fence))
+		return 1;
 
 	dma_fence_unwrap_for_each(f, &cursor, fence)
 		nr_fences++;
+
+	return nr_fences;
+}
+
+static int dma_buf_add_fences(struct dma_buf *dmabuf, struct dma_fence *fence,
+			      enum dma_resv_usage usage)
+{
+	unsigned int nr_fences = dma_buf_count_fences(fence);
+	struct dma_fence_unwrap cursor;
+	struct dma_fence *f;
+	int ret;
+
 	if (!nr_fences)
 		return 0;
 
 	dma_resv_lock(dmabuf->resv, NULL);
 	ret = dma_resv_reserve_fences(dmabuf->resv, nr_fences);
-	if (!ret)
+	if (ret)
+		goto unlock;
+
+	if (dma_fence_is_container(fence))
 		dma_fence_unwrap_for_each(f, &cursor, fence)
 			dma_resv_add_fence(dmabuf->resv, f, usage);
-	dma_resv_unlock(dmabuf->resv);
+	else
+		dma_resv_add_fence(dmabuf->resv, fence, usage);
 
+unlock:
+	dma_resv_unlock(dmabuf->resv);
 	return ret;
 }
 

@@ -24,7 +24,17 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <uapi/linux/dma-buf.h>
+
+/*
+ * Most buffers never get a fence, and there is nothing to look through then. A
+ * caller that races with the first one is as one that came a little earlier.
+ */
+static inline bool dma_buf_may_have_fences(struct dma_buf *dmabuf)
+{
+	return rcu_access_pointer(dmabuf->resv->fences);
+}
 
 /* dma-buf-cpu.c */
 long dma_buf_ioctl_sync(struct dma_buf *dmabuf, const void __user *arg);

@@ -21,6 +21,7 @@
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
@@ -189,6 +190,8 @@ static const struct file_operations dma_buf_fops = {
 	.release = dma_buf_file_release,
 	.llseek = dma_buf_file_llseek,
 	.mmap = dma_buf_file_mmap,
+	/* Aligned for huge pages, where an exporter has some. */
+	.get_unmapped_area = thp_get_unmapped_area,
 	.poll = dma_buf_file_poll,
 	.unlocked_ioctl = dma_buf_file_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -246,6 +246,9 @@ struct dma_buf {
 	u64 list_seq;
 #endif
 
+	/** @revoked: by dma_buf_revoke(); under @resv */
+	bool revoked;
+
 	/** @priv: the exporter's own */
 	void *priv;
 
@@ -297,6 +300,16 @@ struct dma_buf_attach_ops {
 	 * afterwards leads to the new place.
 	 */
 	void (*move_notify)(struct dma_buf_attachment *attach);
+
+	/**
+	 * @revoked: the exporter takes the memory away for good. Optional: an
+	 * importer that has it can be revoked, one without it keeps the memory
+	 * where it is for as long as it is attached. Called with &dma_buf.resv
+	 * held, once. The importer starts no more DMA, and for DMA it cannot
+	 * stop at once it has a fence in &dma_buf.resv. Mappings and the
+	 * attachment are undone as ever, at any time later.
+	 */
+	void (*revoked)(struct dma_buf_attachment *attach);
 };
 
 /**
@@ -403,6 +416,8 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
 int dma_buf_pin(struct dma_buf_attachment *attach);
 void dma_buf_unpin(struct dma_buf_attachment *attach);
 void dma_buf_move_notify(struct dma_buf *dmabuf);
+bool dma_buf_attach_revocable(const struct dma_buf_attachment *attach);
+int dma_buf_revoke(struct dma_buf *dmabuf);
 
 struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir);

@@ -25,12 +25,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "gcov.h"
 
 #define TESTS		"/tests"
 #define KUNIT_RESULTS	"/sys/kernel/debug/kunit"
@@ -442,6 +445,16 @@ static void send_leaks(void)
 	kernel_log("end kmemleak");
 }
 
+/* lab.size=ROWSxCOLUMNS: the host's terminal, of which the guest's knows nothing */
+static void set_size(int tty)
+{
+	const char *size = option("lab.size");
+	struct winsize ws = { 0 };
+
+	if (size && sscanf(size, "%hux%hu", &ws.ws_row, &ws.ws_col) == 2)
+		ioctl(tty, TIOCSWINSZ, &ws);
+}
+
 /* A console or port as standard input, output and error */
 static void talk_through(int fd)
 {
@@ -452,11 +465,14 @@ static void talk_through(int fd)
 		close(fd);
 }
 
-static int run_program(const char *path)
+static int run_program(const char *name)
 {
-	char *argv[] = { (char *)path, NULL };
+	char path[64], *argv[] = { path, NULL };
 	int status = 0;
-	pid_t pid = fork();
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/bin/%s", name);
+	pid = fork();
 
 	if (!pid) {
 		setenv("TERM", "linux", 1);
@@ -470,20 +486,39 @@ static int run_program(const char *path)
 				   128 + WTERMSIG(status);
 }
 
-/* The demonstration: its output goes to the port or tty lab.out= names */
+/*
+ * The demonstration: programs that lab.run= names, as long as they end well.
+ * Their output goes to the port or tty lab.out= names.
+ */
 static void mode_run(void)
 {
 	const char *out = option("lab.out");
-	int fd;
+	char names[128], *name, *rest = names;
+	int fd, status = 0;
 
 	if (out && !strcmp(out, "tty"))
 		fd = open("/dev/hvc0", O_RDWR | O_CLOEXEC);
 	else
 		fd = wait_for_port("lab.out");
-	if (fd >= 0)
+	if (fd >= 0) {
+		set_size(fd);
 		talk_through(fd);
-	tell("@begin run\n");
-	tell("\n@end run exit:%d 0\n", run_program("/bin/demo"));
+	}
+	snprintf(names, sizeof(names), "%s", option("lab.run") ?: "");
+	while ((status == 0 || status == 4) && (name = strsep(&rest, ","))) {
+		dprintf(1, "\n%s\n\n", name);
+		kernel_log("begin run:%s", name);
+		tell("@begin run:%s\n", name);
+		status = run_program(name);
+		tell("\n@end run:%s exit:%d 0\n", name, status);
+		kernel_log("end run:%s", name);
+	}
+}
+
+static void on_power_off(int signal)
+{
+	(void)signal;
+	power_off();
 }
 
 static void mode_shell(void)
@@ -492,6 +527,10 @@ static void mode_shell(void)
 	int status;
 	pid_t pid;
 
+	/* what halt, poweroff and reboot ask the first program for */
+	signal(SIGUSR1, on_power_off);
+	signal(SIGUSR2, on_power_off);
+	signal(SIGTERM, on_power_off);
 	if (!fork()) {
 		execl("/bin/busybox", "busybox", "--install", "-s", "/bin",
 		      NULL);
@@ -505,8 +544,10 @@ static void mode_shell(void)
 		setsid();
 		/* the first tty a session leader opens is its own */
 		fd = open("/dev/hvc0", O_RDWR);
-		if (fd >= 0)
+		if (fd >= 0) {
+			set_size(fd);
 			talk_through(fd);
+		}
 		setenv("PATH", "/bin:/tests", 1);
 		setenv("TERM", "linux", 1);
 		setenv("PS1", "guest:\\w# ", 1);
@@ -544,6 +585,9 @@ int main(void)
 		send_kunit();
 		run_tests();
 		send_leaks();
+		fd = open_port("lab.gcov");
+		if (fd >= 0)
+			send_coverage(fd);
 	} else if (!strcmp(mode, "run")) {
 		mode_run();
 	} else if (!strcmp(mode, "shell")) {

@@ -365,7 +365,7 @@ static void show_fences(int card, __u32 handle, const struct buffer *busy,
 	expect_ready(true, fence, "the sync_file of an idle buffer");
 	close(fence);
 
-	work = vgem_begin_work(card, handle);
+	work = vgem_begin_work(card, handle, true);
 	fence = buffer_export_fences(busy, DMA_BUF_SYNC_READ);
 	buffer_import_fences(other, fence, DMA_BUF_SYNC_WRITE);
 	expect_ready(false, busy->fd, "the buffer the device works on");

@@ -177,7 +177,9 @@ static long sum_of(const char *path, const char *key)
 
 /*
  * Pages that were just freed stay for a while in a list of the processor that
- * freed them, where MemFree does not count them.
+ * freed them, where MemFree does not count them. Those of buffers the system heap
+ * keeps for the next ones, until somebody else needs them: they and slabs are
+ * what KReclaimable is the sum of.
  */
 struct memory memory_now(void)
 {
@@ -186,6 +188,8 @@ struct memory memory_now(void)
 		.cma_free_kb = sum_of("/proc/meminfo", "CmaFree:"),
 		.ready_kb = sum_of("/proc/zoneinfo", "count:") *
 			    (sysconf(_SC_PAGESIZE) / 1024),
+		.kept_kb = sum_of("/proc/meminfo", "KReclaimable:") -
+			   sum_of("/proc/meminfo", "SReclaimable:"),
 	};
 }
 
@@ -193,9 +197,14 @@ struct memory memory_now(void)
 #define TOLERANCE_KB	4096
 #define PATIENCE_NS	5000000000ull
 
+static long all_free(const struct memory *m)
+{
+	return m->free_kb + m->ready_kb + m->kept_kb;
+}
+
 bool memory_came_back(const struct memory *before)
 {
-	long all = before->free_kb + before->ready_kb - TOLERANCE_KB;
+	long all = all_free(before) - TOLERANCE_KB;
 	long cma = before->cma_free_kb - TOLERANCE_KB;
 	__u64 start = now_ns();
 	struct memory m;
@@ -204,7 +213,7 @@ bool memory_came_back(const struct memory *before)
 	/* Some of it is freed a moment later, by other threads of the kernel. */
 	do {
 		m = memory_now();
-		back = m.free_kb + m.ready_kb >= all &&
+		back = all_free(&m) >= all &&
 		       m.cma_free_kb + m.ready_kb >= cma;
 	} while (!back && now_ns() - start < PATIENCE_NS && !usleep(10000));
 
@@ -212,6 +221,8 @@ bool memory_came_back(const struct memory *before)
 	printf("%-24s %12ld %12ld\n", "MemFree", before->free_kb, m.free_kb);
 	printf("%-24s %12ld %12ld\n", "kept ready by CPUs",
 	       before->ready_kb, m.ready_kb);
+	printf("%-24s %12ld %12ld\n", "kept ready by heaps",
+	       before->kept_kb, m.kept_kb);
 	if (before->cma_free_kb >= 0)
 		printf("%-24s %12ld %12ld\n", "CmaFree (of MemFree)",
 		       before->cma_free_kb, m.cma_free_kb);
@@ -231,8 +242,8 @@ void fail(const char *step, const char *hint)
 {
 	const char *symbol = strerrorname_np(errno);
 
-	fprintf(stderr, "\ndmabuf-share: %s: %s (%s)\n", step, strerror(errno),
-		symbol ? symbol : "?");
+	fprintf(stderr, "\n%s: %s: %s (%s)\n", program_invocation_short_name,
+		step, strerror(errno), symbol ? symbol : "?");
 	if (hint)
 		fprintf(stderr, "  hint: %s\n", hint);
 	exit(EXIT_FAILURE);

@@ -116,12 +116,12 @@ void *vgem_map(int card, __u32 handle, size_t bytes)
 	return mem;
 }
 
-/* From here on the device "writes": the buffer has a fence. */
-__u32 vgem_begin_work(int card, __u32 handle)
+/* From here on the device "writes" or "reads": the buffer has a fence. */
+__u32 vgem_begin_work(int card, __u32 handle, bool writes)
 {
 	struct drm_vgem_fence_attach arg = {
 		.handle = handle,
-		.flags = VGEM_FENCE_WRITE,
+		.flags = writes ? VGEM_FENCE_WRITE : 0,
 	};
 
 	if (ioctl(card, DRM_IOCTL_VGEM_FENCE_ATTACH, &arg) < 0)

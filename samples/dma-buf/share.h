@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of dmabuf-share have in common.
+ * What the files of dmabuf-share have in common. iio-capture, see capture.h,
+ * uses the last three as well.
  *
  *   dmabuf-share.c	what happens, in order; the two processes
  *   share-buffer.c	one dma-buf: every call of the interface, once
@@ -10,6 +11,7 @@
 #ifndef SHARE_H
 #define SHARE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -49,7 +51,7 @@ int vgem_export(int card, __u32 handle);
 void vgem_forget(int card, __u32 handle);
 __u32 vgem_create(int card, size_t bytes);
 void *vgem_map(int card, __u32 handle, size_t bytes);
-__u32 vgem_begin_work(int card, __u32 handle);
+__u32 vgem_begin_work(int card, __u32 handle, bool writes);
 void vgem_finish_work(int card, __u32 work);
 
 /* share-report.c */
@@ -70,6 +72,7 @@ enum step {
 struct memory {
 	long free_kb;		/* CMA included */
 	long ready_kb;		/* free, but kept ready by some processor */
+	long kept_kb;		/* kept by heaps for the next buffer */
 	long cma_free_kb;	/* -1 where there is no CMA region */
 };
 
@@ -89,7 +92,7 @@ noreturn void fail(const char *step, const char *hint);
 
 /* For everything else that is not as it must be; takes what printf() takes. */
 #define fail_data(...)						\
-	(fprintf(stderr, "\ndmabuf-share: "),			\
+	(fprintf(stderr, "\n%s: ", program_invocation_short_name),	\
 	 fprintf(stderr, __VA_ARGS__), give_up())
 
 #endif /* SHARE_H */

@@ -15,6 +15,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
@@ -24,33 +25,53 @@
 /* The name that stays the same on every platform. */
 #define CMA_HEAP_DEFAULT_NAME	"default_cma_region"
 
+/* How many pages are zeroed between two looks at who else wants something. */
+#define CMA_HEAP_ZERO_BATCH	64
+
 static int cma_heap_zero(struct page *page, unsigned long nr_pages)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr_pages; i++) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
+		if (i % CMA_HEAP_ZERO_BATCH == 0) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
 		clear_highpage(nth_page(page, i));
 	}
 	return 0;
+}
+
+static struct page *cma_heap_take(struct cma *cma, unsigned long nr_pages)
+{
+	const unsigned int huge = PMD_SHIFT - PAGE_SHIFT;
+	unsigned int align = min_t(unsigned int,
+				   get_order(nr_pages << PAGE_SHIFT),
+				   CONFIG_CMA_ALIGNMENT);
+	struct page *page;
+
+	/* Where processes could map it by huge pages, if there is room there. */
+	if (align < huge && nr_pages >> huge) {
+		page = cma_alloc(cma, nr_pages, huge, true);
+		if (page || fatal_signal_pending(current))
+			return page;
+	}
+
+	return cma_alloc(cma, nr_pages, align, true);
 }
 
 static int cma_heap_get(const struct heap_pages *pages, unsigned long nr_pages,
 			struct list_head *chunks)
 {
 	struct cma *cma = pages->priv;
-	unsigned int align;
 	struct page *page;
 	int ret;
 
 	if (nr_pages > cma_get_size(cma) >> PAGE_SHIFT)
 		return -ENOMEM;
 
-	align = min_t(unsigned int, get_order(nr_pages << PAGE_SHIFT),
-		      CONFIG_CMA_ALIGNMENT);
-	page = cma_alloc(cma, nr_pages, align, true);
+	page = cma_heap_take(cma, nr_pages);
 	if (!page)
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 

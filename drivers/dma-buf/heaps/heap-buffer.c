@@ -7,8 +7,7 @@
  * comes and goes are mappings: one for each time a device maps the buffer, with
  * a scatterlist cut to what that device takes.
  *
- * heap_buffer.lock protects the list of mappings and the address of the vmap.
- * It nests inside dma_buf.resv.
+ * The locks are with struct heap_buffer, in heap-buffer-internal.h.
  */
 
 #include <linux/dma-buf.h>
@@ -18,6 +17,7 @@
 #include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
@@ -27,21 +27,7 @@
 #include <linux/vmalloc.h>
 
 #include "heap-buffer.h"
-
-struct heap_chunk {
-	struct page *page;
-	unsigned long nr_pages;
-};
-
-struct heap_buffer {
-	const struct heap_pages *pages;
-	size_t size;
-	struct mutex lock;		/* protects mappings and vaddr */
-	struct list_head mappings;
-	void *vaddr;
-	unsigned int nr_chunks;
-	struct heap_chunk chunks[] __counted_by(nr_chunks);
-};
+#include "heap-buffer-internal.h"
 
 /*
  * The buffer as one device sees it. Kept by its attachment while it is not
@@ -109,11 +95,25 @@ static void heap_buffer_free(struct heap_buffer *buffer)
 	kvfree(buffer);
 }
 
+/*
+ * Zeroed memory for an array. kvmalloc() would rather have it in one piece, and
+ * wait for compaction to make room for that: beyond a page it is vmalloc()
+ * straight away. Like the pages themselves it does not call the OOM killer.
+ */
+static void *heap_buffer_alloc_array(size_t size)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN |
+			  __GFP_RETRY_MAYFAIL;
+
+	return size > PAGE_SIZE ? __vmalloc(size, gfp) : kmalloc(size, gfp);
+}
+
 static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 					      unsigned long len)
 {
 	struct heap_buffer *buffer;
 	struct heap_chunk *chunk;
+	unsigned long first = 0;
 	LIST_HEAD(chunks);
 	size_t nr_chunks;
 	int ret;
@@ -123,8 +123,8 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 		goto err_put_chunks;
 
 	nr_chunks = list_count_nodes(&chunks);
-	buffer = kvzalloc(struct_size(buffer, chunks, nr_chunks),
-			  GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+	buffer = heap_buffer_alloc_array(struct_size(buffer, chunks,
+						     nr_chunks));
 	if (!buffer) {
 		ret = -ENOMEM;
 		goto err_put_chunks;
@@ -134,10 +134,14 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 	buffer->size = len;
 	buffer->nr_chunks = nr_chunks;
 	mutex_init(&buffer->lock);
+	mutex_init(&buffer->fault_lock);
 	INIT_LIST_HEAD(&buffer->mappings);
 
-	for (chunk = buffer->chunks; nr_chunks--; chunk++)
+	for (chunk = buffer->chunks; nr_chunks--; chunk++) {
 		chunk->page = heap_buffer_take_chunk(&chunks, &chunk->nr_pages);
+		chunk->first = first;
+		first += chunk->nr_pages;
+	}
 
 	return buffer;
 
@@ -155,70 +159,78 @@ err_put_chunks:
  */
 
 /*
- * The longest segment that @dev takes, in whole pages. Bounce buffers, where it
+ * The longest segment that @dev takes, in pages. Bounce buffers, where it
  * needs them, are found for one segment at a time.
  */
-static size_t heap_buffer_max_segment(struct device *dev)
+static unsigned long heap_buffer_max_segment(struct device *dev)
 {
 	size_t max = min_t(size_t, dma_get_max_seg_size(dev),
 			   dma_max_mapping_size(dev));
 
 	/* A segment's length is an unsigned int. */
 	max = min_t(size_t, max, UINT_MAX);
-	return max(round_down(max, PAGE_SIZE), PAGE_SIZE);
-}
-
-/* Where the pages that follow those of chunk *@i end. Moves *@i past them. */
-static unsigned long heap_buffer_run_end(struct heap_buffer *buffer,
-					 unsigned int *i)
-{
-	const struct heap_chunk *chunk = &buffer->chunks[*i];
-	unsigned long end = page_to_pfn(chunk->page);
-
-	while (*i < buffer->nr_chunks && page_to_pfn(chunk->page) == end) {
-		end += chunk->nr_pages;
-		chunk++;
-		++*i;
-	}
-
-	return end;
+	return max(max >> PAGE_SHIFT, 1UL);
 }
 
 /*
- * Cut the buffer into segments of at most @max bytes, joining chunks that
- * follow each other. Fills @sg, or only counts if it is NULL.
+ * Where the pages that follow those of chunk *@i, which begins at @pfn, end.
+ * Moves *@i past them.
  */
-static unsigned int heap_buffer_cut(struct heap_buffer *buffer, size_t max,
-				    struct scatterlist *sg)
+static unsigned long heap_buffer_run_end(struct heap_buffer *buffer,
+					 unsigned long pfn, unsigned int *i)
 {
-	unsigned long max_pages = max >> PAGE_SHIFT;
+	do {
+		pfn += buffer->chunks[*i].nr_pages;
+	} while (++*i < buffer->nr_chunks &&
+		 page_to_pfn(buffer->chunks[*i].page) == pfn);
+
+	return pfn;
+}
+
+/*
+ * How many segments of at most @max_pages the buffer is cut into. Chunks that
+ * follow each other are joined.
+ */
+static unsigned int heap_buffer_count_segments(struct heap_buffer *buffer,
+					       unsigned long max_pages)
+{
 	unsigned int count = 0;
 	unsigned int i = 0;
 
 	while (i < buffer->nr_chunks) {
 		unsigned long pfn = page_to_pfn(buffer->chunks[i].page);
-		unsigned long end = heap_buffer_run_end(buffer, &i);
+		unsigned long end = heap_buffer_run_end(buffer, pfn, &i);
 
-		while (pfn < end) {
-			unsigned long nr_pages = min(end - pfn, max_pages);
-
-			if (sg) {
-				sg_set_page(sg, pfn_to_page(pfn),
-					    nr_pages << PAGE_SHIFT, 0);
-				sg = sg_next(sg);
-			}
-			pfn += nr_pages;
-			count++;
-		}
+		count += DIV_ROUND_UP(end - pfn, max_pages);
 	}
 
 	return count;
 }
 
+static void heap_buffer_cut(struct heap_buffer *buffer, unsigned long max_pages,
+			    struct scatterlist *sg)
+{
+	unsigned int i = 0;
+
+	while (i < buffer->nr_chunks) {
+		unsigned long pfn = page_to_pfn(buffer->chunks[i].page);
+		unsigned long end = heap_buffer_run_end(buffer, pfn, &i);
+
+		while (pfn < end) {
+			unsigned long nr_pages = min(end - pfn, max_pages);
+
+			sg_set_page(sg, pfn_to_page(pfn),
+				    nr_pages << PAGE_SHIFT, 0);
+			sg = sg_next(sg);
+			pfn += nr_pages;
+		}
+	}
+}
+
 static struct heap_mapping *heap_mapping_create(struct heap_buffer *buffer,
 						struct device *dev)
 {
-	size_t max = heap_buffer_max_segment(dev);
+	unsigned long max_pages = heap_buffer_max_segment(dev);
 	struct heap_mapping *mapping;
 	int ret;
 
@@ -226,14 +238,15 @@ static struct heap_mapping *heap_mapping_create(struct heap_buffer *buffer,
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
 
-	ret = sg_alloc_table(&mapping->sgt, heap_buffer_cut(buffer, max, NULL),
+	ret = sg_alloc_table(&mapping->sgt,
+			     heap_buffer_count_segments(buffer, max_pages),
 			     GFP_KERNEL);
 	if (ret) {
 		kfree(mapping);
 		return ERR_PTR(ret);
 	}
 
-	heap_buffer_cut(buffer, max, mapping->sgt.sgl);
+	heap_buffer_cut(buffer, max_pages, mapping->sgt.sgl);
 	mapping->dev = dev;
 	return mapping;
 }
@@ -363,42 +376,7 @@ static int heap_buffer_end_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
-/* Mappings for the CPU. */
-
-static int heap_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
-{
-	struct heap_buffer *buffer = dmabuf->priv;
-	unsigned long skip = vma->vm_pgoff;
-	unsigned long addr = vma->vm_start;
-	unsigned int i;
-
-	/* A private mapping would copy pages that devices go on using. */
-	if (!(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
-		return -EINVAL;
-
-	for (i = 0; i < buffer->nr_chunks && addr < vma->vm_end; i++) {
-		const struct heap_chunk *chunk = &buffer->chunks[i];
-		unsigned long len;
-		int ret;
-
-		if (skip >= chunk->nr_pages) {
-			skip -= chunk->nr_pages;
-			continue;
-		}
-
-		len = min((chunk->nr_pages - skip) << PAGE_SHIFT,
-			  vma->vm_end - addr);
-		ret = remap_pfn_range(vma, addr, page_to_pfn(chunk->page) + skip,
-				      len, vma->vm_page_prot);
-		if (ret)
-			return ret;
-
-		addr += len;
-		skip = 0;
-	}
-
-	return 0;
-}
+/* Mappings for the CPU; those into processes are in heap-buffer-mmap.c. */
 
 static void *heap_buffer_map_kernel(struct heap_buffer *buffer)
 {
@@ -408,8 +386,7 @@ static void *heap_buffer_map_kernel(struct heap_buffer *buffer)
 	unsigned int i;
 	void *vaddr;
 
-	pages = kvmalloc_array(nr_pages, sizeof(*pages),
-			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+	pages = heap_buffer_alloc_array(array_size(nr_pages, sizeof(*pages)));
 	if (!pages)
 		return NULL;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The system heap: cacheable pages of the buddy allocator, in chunks as large as
- * it gives without effort.
+ * it gives without effort, or of buffers that are gone.
  */
 
 #include <linux/dma-heap.h>
@@ -9,15 +9,18 @@
 #include <linux/gfp.h>
 #include <linux/init.h>
 #include <linux/log2.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/pageblock-flags.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
 
 #include "heap-buffer.h"
+#include "page-pool.h"
 
 /*
  * A large chunk is taken where one lies ready: going after it by reclaim or
@@ -29,8 +32,46 @@
 				  __GFP_NORETRY) & ~__GFP_RECLAIM)
 #define SYSTEM_HEAP_GFP_SINGLE	(SYSTEM_HEAP_GFP | __GFP_RETRY_MAYFAIL)
 
+/*
+ * What the pool holds is free to be used by others, but not by those who take
+ * only what lies ready: a tenth leaves them enough, and is several frames of
+ * video on any machine that has video.
+ */
+static unsigned int system_heap_pool_percent = 10;
+static struct heap_pool *system_heap_pool;
+
+static unsigned long system_heap_pool_limit(void)
+{
+	return mult_frac(totalram_pages(), system_heap_pool_percent, 100);
+}
+
+static int system_heap_set_pool_percent(const char *val,
+					const struct kernel_param *kp)
+{
+	int ret = param_set_uint_minmax(val, kp, 0, 100);
+
+	if (!ret)
+		heap_pool_set_limit(system_heap_pool, system_heap_pool_limit());
+	return ret;
+}
+
+static const struct kernel_param_ops system_heap_pool_percent_ops = {
+	.set = system_heap_set_pool_percent,
+	.get = param_get_uint,
+};
+
+module_param_cb(pool_percent, &system_heap_pool_percent_ops,
+		&system_heap_pool_percent, 0644);
+MODULE_PARM_DESC(pool_percent,
+		 "Percentage of memory that freed buffers may keep for the next (default 10, 0 none)");
+
 static struct page *system_heap_get_chunk(unsigned int order)
 {
+	struct page *page = heap_pool_get(system_heap_pool, order);
+
+	if (page)
+		return page;
+
 	return alloc_pages(order ? SYSTEM_HEAP_GFP_LARGE :
 			   SYSTEM_HEAP_GFP_SINGLE, order);
 }
@@ -83,7 +124,7 @@ static int system_heap_get(const struct heap_pages *pages,
 static void system_heap_put(const struct heap_pages *pages, struct page *page,
 			    unsigned long nr_pages)
 {
-	__free_pages(page, ilog2(nr_pages));
+	heap_pool_put(system_heap_pool, page, ilog2(nr_pages));
 }
 
 static const struct heap_pages system_heap_pages = {
@@ -103,8 +144,21 @@ static int __init system_heap_init(void)
 		.ops = &system_heap_ops,
 		.priv = (void *)&system_heap_pages,
 	};
+	struct heap_pool *pool;
+	struct dma_heap *heap;
 
-	return PTR_ERR_OR_ZERO(dma_heap_add(&info));
+	/* Without a pool, the heap works all the same. */
+	system_heap_pool = heap_pool_create("system", system_heap_pool_limit(),
+					    true);
+
+	heap = dma_heap_add(&info);
+	if (!IS_ERR(heap))
+		return 0;
+
+	pool = system_heap_pool;
+	system_heap_pool = NULL;
+	heap_pool_destroy(pool);
+	return PTR_ERR(heap);
 }
 module_init(system_heap_init);
 

@@ -5,6 +5,7 @@
  * again from there, in tools/testing/selftests/dmabuf-heaps.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
@@ -12,6 +13,7 @@
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/dma-buf.h>
 
 #include "mock-exporter.h"
@@ -292,6 +294,53 @@ static void poll_after_fence(struct kunit *test)
 	expect_poll(test, exp, true, true);
 }
 
+/**
+ * struct poll_beside - poll() by somebody else
+ * @work: polls
+ * @file: the buffer's file
+ * @done: it was answered
+ * @events: with these
+ */
+struct poll_beside {
+	struct work_struct work;
+	struct file *file;
+	struct completion done;
+	__poll_t events;
+};
+
+static void poll_beside_work(struct work_struct *work)
+{
+	struct poll_beside *poll = container_of(work, struct poll_beside,
+						work);
+
+	poll->events = vfs_poll(poll->file, NULL);
+	complete(&poll->done);
+}
+
+/* Whoever has the buffer's lock for long keeps no poller waiting. */
+static void poll_beside_the_lock(struct kunit *test)
+{
+	const struct poll_fence *param = test->param_value;
+	struct mock_exporter *exp = mock_exporter_create(test, 0);
+	struct poll_beside poll = { .file = exp->dmabuf->file };
+	bool in_time;
+
+	mock_fence_add(test, exp->dmabuf->resv, param->usage);
+	init_completion(&poll.done);
+	INIT_WORK_ONSTACK(&poll.work, poll_beside_work);
+
+	dma_resv_lock(exp->dmabuf->resv, NULL);
+	schedule_work(&poll.work);
+	in_time = wait_for_completion_timeout(&poll.done, 5 * HZ);
+	dma_resv_unlock(exp->dmabuf->resv);
+	flush_work(&poll.work);
+	destroy_work_on_stack(&poll.work);
+
+	KUNIT_EXPECT_TRUE(test, in_time);
+	KUNIT_EXPECT_EQ(test, !!(poll.events & EPOLLIN), param->readable);
+	KUNIT_EXPECT_EQ(test, !!(poll.events & EPOLLOUT), param->writable);
+}
+
 static void file_fdinfo(struct kunit *test)
 {
 	struct mock_exporter *exp = mock_exporter_create(test, 0);
@@ -340,6 +389,7 @@ static struct kunit_case file_cases[] = {
 	KUNIT_CASE(poll_idle),
 	KUNIT_CASE_PARAM(poll_with_pending_fence, poll_fence_gen_params),
 	KUNIT_CASE_PARAM(poll_after_fence, poll_fence_gen_params),
+	KUNIT_CASE_PARAM(poll_beside_the_lock, poll_fence_gen_params),
 	KUNIT_CASE(file_fdinfo),
 	KUNIT_CASE(file_fdinfo_has_name),
 	{}

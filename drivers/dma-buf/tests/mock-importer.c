@@ -7,6 +7,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 
+#include "mock-fence.h"
 #include "mock-importer.h"
 
 static void mock_importer_moved(struct dma_buf_attachment *attach)
@@ -18,8 +19,22 @@ static void mock_importer_moved(struct dma_buf_attachment *attach)
 		imp->moved_unlocked++;
 }
 
+static void mock_importer_revoked(struct dma_buf_attachment *attach)
+{
+	struct mock_importer *imp = attach->importer_priv;
+
+	imp->revoked += dma_resv_is_locked(attach->dmabuf->resv);
+	if (imp->last)
+		mock_fence_signal_in(imp->last, MOCK_FENCE_SOON_MS);
+}
+
 const struct dma_buf_attach_ops mock_importer_ops = {
 	.move_notify = mock_importer_moved,
+};
+
+const struct dma_buf_attach_ops mock_revocable_ops = {
+	.move_notify = mock_importer_moved,
+	.revoked = mock_importer_revoked,
 };
 
 /* A device, not attached to anything; @name is unique within the test. */
@@ -49,15 +64,18 @@ static void mock_importer_do_detach(void *data)
 	imp->attach = NULL;
 }
 
-/* Attach through the call that suits @dynamic. Returns 0 or the errno. */
-int mock_importer_attach(struct kunit *test, struct mock_importer *imp,
-			 struct dma_buf *dmabuf, bool dynamic)
+/*
+ * Attach through the call that suits @ops, statically if that is NULL. Returns
+ * 0 or the errno.
+ */
+int mock_importer_attach_with(struct kunit *test, struct mock_importer *imp,
+			      struct dma_buf *dmabuf,
+			      const struct dma_buf_attach_ops *ops)
 {
 	struct dma_buf_attachment *attach;
 
-	if (dynamic)
-		attach = dma_buf_dynamic_attach(dmabuf, imp->dev,
-						&mock_importer_ops, imp);
+	if (ops)
+		attach = dma_buf_dynamic_attach(dmabuf, imp->dev, ops, imp);
 	else
 		attach = dma_buf_attach(dmabuf, imp->dev);
 	if (IS_ERR(attach))
@@ -65,6 +83,13 @@ int mock_importer_attach(struct kunit *test, struct mock_importer *imp,
 
 	imp->attach = attach;
 	return kunit_add_action_or_reset(test, mock_importer_do_detach, imp);
+}
+
+int mock_importer_attach(struct kunit *test, struct mock_importer *imp,
+			 struct dma_buf *dmabuf, bool dynamic)
+{
+	return mock_importer_attach_with(test, imp, dmabuf,
+					 dynamic ? &mock_importer_ops : NULL);
 }
 
 void mock_importer_detach(struct kunit *test, struct mock_importer *imp)

@@ -9,6 +9,8 @@
 #include <kunit/test.h>
 #include <linux/dma-buf.h>
 
+struct mock_fence;
+
 /**
  * struct mock_importer - the importer's side of one attachment
  * @dev: the device that imports
@@ -16,6 +18,8 @@
  * @attach: its attachment, NULL when there is none
  * @moved: how often move_notify was called
  * @moved_unlocked: how often of these without the resv lock held
+ * @revoked: how often revoked was called, with the lock held
+ * @last: signals when the DMA that revoked could not stop has ended, or NULL
  */
 struct mock_importer {
 	struct device *dev;
@@ -23,14 +27,20 @@ struct mock_importer {
 	struct dma_buf_attachment *attach;
 	unsigned int moved;
 	unsigned int moved_unlocked;
+	unsigned int revoked;
+	struct mock_fence *last;
 };
 
 extern const struct dma_buf_attach_ops mock_importer_ops;
+extern const struct dma_buf_attach_ops mock_revocable_ops;
 
 struct mock_importer *mock_importer_create(struct kunit *test,
 					   const char *name);
 int mock_importer_attach(struct kunit *test, struct mock_importer *imp,
 			 struct dma_buf *dmabuf, bool dynamic);
+int mock_importer_attach_with(struct kunit *test, struct mock_importer *imp,
+			      struct dma_buf *dmabuf,
+			      const struct dma_buf_attach_ops *ops);
 void mock_importer_detach(struct kunit *test, struct mock_importer *imp);
 struct mock_importer *mock_importer_attached(struct kunit *test,
 					     const char *name,

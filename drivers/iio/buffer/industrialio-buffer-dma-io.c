@@ -99,7 +99,6 @@ static int iio_dma_queue_may_add(struct iio_dma_buffer_queue *queue,
 				 size_t size)
 {
 	size_t scan = queue->buffer.bytes_per_datum;
-	enum iio_block_state state;
 
 	if (queue->dead)
 		return -ENODEV;
@@ -107,11 +106,8 @@ static int iio_dma_queue_may_add(struct iio_dma_buffer_queue *queue,
 	if (size % queue->align || (queue->active && scan && size % scan))
 		return -EINVAL;
 
-	spin_lock_irq(&queue->list_lock);
-	state = block->state;
-	spin_unlock_irq(&queue->list_lock);
-
-	switch (state) {
+	/* With the queue locked, only the end of the transfer changes it */
+	switch (smp_load_acquire(&block->state)) {
 	case IIO_BLOCK_STATE_DONE:
 		return 0;
 	case IIO_BLOCK_STATE_ACTIVE:
@@ -163,7 +159,6 @@ int iio_dma_buffer_enqueue_dmabuf(struct iio_buffer *buffer,
 		return ret;
 
 	block->fence = dma_fence_get(fence);
-	iio_dma_queue_add(block);
 
 	return iio_dma_queue_run(queue, block);
 }
@@ -217,7 +212,7 @@ static int iio_dma_fileio_fill(struct iio_dma_buffer_queue *queue, size_t size)
 		if (ret)
 			return ret;
 		if (iio_dma_queue_is_input(queue))
-			iio_dma_queue_add(block);
+			iio_dma_queue_run(queue, block);
 		else
 			list_add_tail(&block->head, &fileio->done);
 	}
@@ -333,8 +328,7 @@ static void iio_dma_fileio_advance(struct iio_dma_buffer_queue *queue,
 	block->bytes_used = block->size;
 
 	guard(mutex)(&queue->lock);
-	iio_dma_queue_add(block);
-	iio_dma_queue_run(queue, NULL);
+	iio_dma_queue_run(queue, block);
 }
 
 /*

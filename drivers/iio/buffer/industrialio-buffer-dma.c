@@ -116,7 +116,8 @@ iio_dma_block_retire(struct iio_dma_buffer_block *block, int error)
 	block->fence = NULL;
 	block->error = error;
 	if (block->state != IIO_BLOCK_STATE_DEAD)
-		block->state = IIO_BLOCK_STATE_DONE;
+		/* The next may have it from here on: iio_dma_queue_may_add() */
+		smp_store_release(&block->state, IIO_BLOCK_STATE_DONE);
 	if (block->fileio)
 		list_add_tail(&block->head, &queue->fileio.done);
 
@@ -249,15 +250,34 @@ void iio_dma_buffer_block_list_abort(struct iio_dma_buffer_queue *queue,
 }
 EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_block_list_abort, IIO_DMA_BUFFER);
 
-/* Move the next block to the driver's side, unless it is to be held back */
-static struct iio_dma_buffer_block *
-iio_dma_queue_claim(struct iio_dma_buffer_queue *queue)
+/* Put an idle block at the end of the queue, which takes a reference to it */
+static void iio_dma_queue_append(struct iio_dma_buffer_block *block)
 {
-	struct iio_dma_buffer_block *block;
+	struct iio_dma_buffer_queue *queue = block->queue;
+
+	lockdep_assert_held(&queue->lock);
+	lockdep_assert_held(&queue->list_lock);
+
+	kref_get(&block->kref);
+	block->error = 0;
+	block->state = IIO_BLOCK_STATE_QUEUED;
+	list_add_tail(&block->head, &queue->incoming);
+}
+
+/* Queue @new, if any, and move the next block to the driver, if it can go there */
+static struct iio_dma_buffer_block *
+iio_dma_queue_claim(struct iio_dma_buffer_queue *queue,
+		    struct iio_dma_buffer_block *new)
+{
+	struct iio_dma_buffer_block *block = NULL;
 
 	lockdep_assert_held(&queue->lock);
 
 	spin_lock_irq(&queue->list_lock);
+	if (new)
+		iio_dma_queue_append(new);
+	if (!queue->active)
+		goto unlock;
 	block = list_first_entry_or_null(&queue->incoming, typeof(*block),
 					 head);
 	queue->held = block && (queue->cyclic ||
@@ -271,49 +291,66 @@ iio_dma_queue_claim(struct iio_dma_buffer_queue *queue)
 		if (block->cyclic)
 			queue->cyclic = block;
 	}
+unlock:
 	spin_unlock_irq(&queue->list_lock);
 
 	return block;
 }
 
+/* The driver did not take @block. Returns true if that is left to the caller. */
+static bool iio_dma_queue_refused(struct iio_dma_buffer_queue *queue,
+				  struct iio_dma_buffer_block *block,
+				  struct iio_dma_buffer_block *new, int error)
+{
+	struct dma_fence *fence;
+
+	scoped_guard(spinlock_irq, &queue->list_lock) {
+		iio_dma_queue_driver_done(queue, block);
+		fence = iio_dma_block_retire(block, error);
+	}
+	if (block != new || block->fileio) {
+		iio_dma_block_complete(block, fence, error);
+		return false;
+	}
+	dma_fence_put(fence);
+	iio_dma_block_put(block);
+
+	return true;
+}
+
 /**
  * iio_dma_queue_run() - Submit what can be
  * @queue: the queue
- * @new: block that the caller has just added and answers for, or NULL
+ * @new: idle block to be put at the end of the queue first, or NULL; the queue
+ *	takes a reference to it
  *
- * The transfer of a block that cannot be submitted ends with the error. @new
- * is only made idle again then: its fence is left to the caller.
+ * The transfer of a block that cannot be submitted ends with the error. If it
+ * is @new, and that of a DMABUF, it is only made idle again then: its fence is
+ * left to the caller.
  *
  * Context: the queue's lock is held; may sleep.
- * Return: 0, or the errno of submitting @new.
+ * Return: 0, or the errno of submitting @new that is left to the caller.
  */
 int iio_dma_queue_run(struct iio_dma_buffer_queue *queue,
 		      struct iio_dma_buffer_block *new)
 {
 	struct iio_dma_buffer_block *block;
-	struct dma_fence *fence;
 	int ret;
 
 	lockdep_assert_held(&queue->lock);
 
-	while (queue->active) {
-		block = iio_dma_queue_claim(queue);
-		if (!block)
-			break;
-		ret = queue->ops->submit(queue, block);
-		if (!ret)
-			continue;
+	if (!queue->active && !new)
+		return 0;
 
-		scoped_guard(spinlock_irq, &queue->list_lock) {
-			iio_dma_queue_driver_done(queue, block);
-			fence = iio_dma_block_retire(block, ret);
-		}
-		if (block == new) {
-			dma_fence_put(fence);
-			iio_dma_block_put(block);
+	/* Once at least: what was held may be on the list no more */
+	block = iio_dma_queue_claim(queue, new);
+	while (block) {
+		ret = queue->ops->submit(queue, block);
+		if (ret && iio_dma_queue_refused(queue, block, new, ret))
 			return ret;
-		}
-		iio_dma_block_complete(block, fence, ret);
+		if (list_empty(&queue->incoming))
+			break;
+		block = iio_dma_queue_claim(queue, NULL);
 	}
 
 	return 0;
@@ -330,42 +367,18 @@ static void iio_dma_queue_kick(struct work_struct *work)
 }
 
 /**
- * iio_dma_queue_add() - Put an idle block at the end of the queue
- * @block: the block; the queue takes a reference to it
- *
- * Context: the queue's lock is held.
- */
-void iio_dma_queue_add(struct iio_dma_buffer_block *block)
-{
-	struct iio_dma_buffer_queue *queue = block->queue;
-
-	lockdep_assert_held(&queue->lock);
-
-	kref_get(&block->kref);
-	spin_lock_irq(&queue->list_lock);
-	block->error = 0;
-	block->state = IIO_BLOCK_STATE_QUEUED;
-	list_add_tail(&block->head, &queue->incoming);
-	spin_unlock_irq(&queue->list_lock);
-}
-EXPORT_SYMBOL_NS_GPL(iio_dma_queue_add, IIO_DMA_BUFFER);
-
-/**
- * iio_dma_block_prepare() - Have the driver make ready for a transfer
+ * __iio_dma_block_prepare() - Have the driver make ready for a transfer
  * @block: idle block with its size in @block->bytes_used
  *
  * Context: the queue's lock is held; may sleep.
  * Return: 0 or the errno of the driver.
  */
-int iio_dma_block_prepare(struct iio_dma_buffer_block *block)
+int __iio_dma_block_prepare(struct iio_dma_buffer_block *block)
 {
 	struct iio_dma_buffer_queue *queue = block->queue;
 	int ret;
 
 	lockdep_assert_held(&queue->lock);
-
-	if (!queue->ops->prepare || block->prepared_size == block->bytes_used)
-		return 0;
 
 	block->prepared_size = 0;
 	ret = queue->ops->prepare(queue, block);
@@ -374,7 +387,7 @@ int iio_dma_block_prepare(struct iio_dma_buffer_block *block)
 
 	return ret;
 }
-EXPORT_SYMBOL_NS_GPL(iio_dma_block_prepare, IIO_DMA_BUFFER);
+EXPORT_SYMBOL_NS_GPL(__iio_dma_block_prepare, IIO_DMA_BUFFER);
 
 /* End all transfers, those under way and those that wait */
 static void iio_dma_queue_abort(struct iio_dma_buffer_queue *queue)

@@ -23,10 +23,19 @@ struct iio_dma_buffer_block *
 iio_dma_block_alloc(struct iio_dma_buffer_queue *queue, size_t coherent_size);
 void iio_dma_block_put(struct iio_dma_buffer_block *block);
 void iio_dma_block_abort(struct iio_dma_buffer_block *block);
-int iio_dma_block_prepare(struct iio_dma_buffer_block *block);
-void iio_dma_queue_add(struct iio_dma_buffer_block *block);
+int __iio_dma_block_prepare(struct iio_dma_buffer_block *block);
 int iio_dma_queue_run(struct iio_dma_buffer_queue *queue,
 		      struct iio_dma_buffer_block *new);
 void iio_dma_fileio_end(struct iio_dma_buffer_queue *queue);
+
+/* Most transfers of a block are like the one before */
+static inline int iio_dma_block_prepare(struct iio_dma_buffer_block *block)
+{
+	if (!block->queue->ops->prepare ||
+	    block->prepared_size == block->bytes_used)
+		return 0;
+
+	return __iio_dma_block_prepare(block);
+}
 
 #endif

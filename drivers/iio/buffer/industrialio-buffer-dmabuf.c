@@ -50,6 +50,13 @@
 
 MODULE_IMPORT_NS(DMA_BUF);
 
+/* For those who wait until there are no DMABUFs */
+static void iio_dmabuf_wake(struct iio_buffer *buffer)
+{
+	if (wq_has_sleeper(&buffer->pollq))
+		wake_up(&buffer->pollq);
+}
+
 /* Off the list last: iio_buffer_remove_dmabufs() waits for all of the above */
 static void iio_dmabuf_unlink(struct iio_dmabuf_attach *attach)
 {
@@ -58,7 +65,7 @@ static void iio_dmabuf_unlink(struct iio_dmabuf_attach *attach)
 	scoped_guard(mutex, &buffer->dmabufs_mutex) {
 		list_del_init_careful(&attach->entry);
 	}
-	wake_up(&buffer->pollq);
+	iio_dmabuf_wake(buffer);
 	kfree(attach);
 }
 
@@ -227,14 +234,6 @@ void iio_buffer_remove_dmabufs(struct iio_buffer *buffer)
 }
 EXPORT_SYMBOL_GPL(iio_buffer_remove_dmabufs);
 
-int iio_dmabuf_resv_lock(struct dma_resv *resv, bool nonblock)
-{
-	if (nonblock)
-		return dma_resv_trylock(resv) ? 0 : -EBUSY;
-
-	return dma_resv_lock_interruptible(resv, NULL);
-}
-
 /* On the list from the start, see the top of the file */
 static struct iio_dmabuf_attach *
 iio_dmabuf_link(struct iio_dev_buffer_pair *ib)
@@ -265,6 +264,15 @@ static int iio_dmabuf_map(struct iio_dmabuf_attach *attach,
 {
 	struct iio_buffer *buffer = attach->buffer;
 	int ret;
+
+	/*
+	 * dma_buf_attach() waits for the lock whatever the caller wants. Who
+	 * has it for long has it now, so meet him here.
+	 */
+	ret = iio_dmabuf_resv_lock(dmabuf->resv, nonblock);
+	if (ret)
+		return ret;
+	dma_resv_unlock(dmabuf->resv);
 
 	attach->dbattach = dma_buf_attach(dmabuf,
 					  buffer->access->get_dma_dev(buffer));
@@ -301,7 +309,11 @@ static int iio_dmabuf_publish(struct iio_dev_buffer_pair *ib,
 	if (iio_dmabuf_find_locked(buffer, attach->dbattach->dmabuf))
 		return -EBUSY;
 	WRITE_ONCE(attach->live, true);
-	/* A read() or write() that is waiting has nothing to wait for now */
+	/*
+	 * A read() or write() that is waiting has nothing to wait for now. It
+	 * looks at the list without a barrier: only the queue's lock makes sure
+	 * that one of the two sees the other.
+	 */
 	wake_up(&buffer->pollq);
 
 	return 0;

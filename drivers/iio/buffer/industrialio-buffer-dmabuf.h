@@ -7,6 +7,7 @@
 #define _INDUSTRIALIO_BUFFER_DMABUF_H_
 
 #include <linux/dma-direction.h>
+#include <linux/dma-resv.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -14,7 +15,6 @@
 #include <linux/iio/buffer_impl.h>
 
 struct dma_buf;
-struct dma_resv;
 struct file;
 struct iio_dev;
 struct iio_dev_buffer_pair;
@@ -68,13 +68,20 @@ static inline enum dma_data_direction iio_dmabuf_dir(const struct iio_buffer *bu
 	       DMA_FROM_DEVICE : DMA_TO_DEVICE;
 }
 
+static inline int iio_dmabuf_resv_lock(struct dma_resv *resv, bool nonblock)
+{
+	if (nonblock)
+		return dma_resv_trylock(resv) ? 0 : -EBUSY;
+
+	return dma_resv_lock_interruptible(resv, NULL);
+}
+
 /* industrialio-buffer-dmabuf.c */
 struct iio_dmabuf_attach *
 iio_dmabuf_find(struct iio_dev_buffer_pair *ib, const struct dma_buf *dmabuf,
 		bool detach);
 void iio_dmabuf_put(struct iio_dmabuf_attach *attach);
 void iio_dmabuf_put_later(struct iio_dmabuf_attach *attach);
-int iio_dmabuf_resv_lock(struct dma_resv *resv, bool nonblock);
 int iio_dmabuf_add(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 		   bool nonblock);
 int iio_dmabuf_remove(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf);

@@ -37,8 +37,9 @@
  * @active: submitted blocks in their order. Protected by the queue's list_lock.
  * @cyclic: the one of them that is cyclic. Protected by the queue's list_lock.
  * @resubmit: @cyclic is kept going by its completions
- * @sync: callbacks of a cyclic block that failed may still come. Protected by
- *	the queue's list_lock.
+ * @sync: callbacks of a cyclic block that failed may still come. Set with the
+ *	queue's list_lock held, cleared with its lock held when no block is
+ *	active.
  */
 struct iio_dmaengine_buffer {
 	struct iio_dma_buffer_queue queue;
@@ -324,15 +325,13 @@ static int iio_dmaengine_submit(struct iio_dma_buffer_queue *queue,
 				struct iio_dma_buffer_block *block)
 {
 	struct iio_dmaengine_buffer *dmaengine = from_buffer(&queue->buffer);
-	bool sync;
 	int ret;
 
-	scoped_guard(spinlock_irq, &queue->list_lock) {
-		sync = dmaengine->sync;
-		dmaengine->sync = false;
-	}
-	if (sync)
+	/* Set before the cyclic block was given back, and this one comes after */
+	if (READ_ONCE(dmaengine->sync)) {
+		WRITE_ONCE(dmaengine->sync, false);
 		dmaengine_synchronize(dmaengine->chan);
+	}
 
 	if (block->cyclic)
 		ret = iio_dmaengine_start_cyclic(dmaengine, block);

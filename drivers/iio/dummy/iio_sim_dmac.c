@@ -9,11 +9,18 @@
 #include <linux/device.h>
 #include <linux/dmaengine.h>
 #include <linux/kthread.h>
+#include <linux/moduleparam.h>
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
 #include "iio_sim_dmac.h"
+
+/* Most controllers have not heard of it; clients have to do without then */
+static bool iio_sim_dma_vec = true;
+module_param_named(dma_vec, iio_sim_dma_vec, bool, 0644);
+MODULE_PARM_DESC(dma_vec,
+		 "New DMA controllers have device_prep_peripheral_dma_vec() (default Y)");
 
 static const char * const iio_sim_chan_names[] = {
 	[IIO_SIM_RX] = "rx",
@@ -333,7 +340,9 @@ static void iio_sim_dmac_init(struct iio_sim_dmac *dmac, struct device *dev)
 	ddev->residue_granularity = DMA_RESIDUE_GRANULARITY_BURST;
 	ddev->device_alloc_chan_resources = iio_sim_alloc_chan_resources;
 	ddev->device_free_chan_resources = iio_sim_free_chan_resources;
-	ddev->device_prep_peripheral_dma_vec = iio_sim_prep_peripheral_dma_vec;
+	if (READ_ONCE(iio_sim_dma_vec))
+		ddev->device_prep_peripheral_dma_vec =
+			iio_sim_prep_peripheral_dma_vec;
 	ddev->device_prep_slave_sg = iio_sim_prep_slave_sg;
 	ddev->device_prep_dma_cyclic = iio_sim_prep_dma_cyclic;
 	ddev->device_caps = iio_sim_caps;

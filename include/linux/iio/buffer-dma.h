@@ -67,7 +67,8 @@ enum iio_block_state {
  * @queue: where the block belongs. Constant.
  * @kref: one reference belongs to the attachment or the fileio state, one to
  *	the transfer while the block is queued or active
- * @state: see enum iio_block_state. Protected by the queue's list_lock.
+ * @state: see enum iio_block_state. Written with the queue's list_lock held.
+ *	Who finds it DONE, with the queue's lock held, has the block.
  * @cyclic: transfer the block again and again until it is aborted
  * @fileio: the block is one of the two of fileio mode. Constant.
  * @error: negative errno if the transfer failed. To be set by the driver, if

@@ -3,8 +3,11 @@
  * Tests of IIO DMABUF attachments: when one is mapped, found, waited for, gone
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/sched/signal.h>
+#include <linux/workqueue.h>
 
 #include "mock-dma.h"
 
@@ -53,6 +56,81 @@ static void attach_fails_to_map(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EIO, mock_attach(dma, buf));
 	KUNIT_EXPECT_FALSE(test, iio_buffer_has_dmabufs(dma->ib.buffer));
 	KUNIT_EXPECT_TRUE(test, list_empty(&buf->dmabuf->attachments));
+}
+
+/* No program can hold this lock for as long as a test needs it to be held */
+static void attach_beside_lock(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct mock_dmabuf *other = mock_dmabuf(test);
+
+	KUNIT_ASSERT_TRUE(test, dma_resv_trylock(buf->dmabuf->resv));
+	KUNIT_ASSERT_TRUE(test, dma_resv_trylock(other->dmabuf->resv));
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_attach(dma, other));
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(dma, buf, 0));
+	dma_resv_unlock(other->dmabuf->resv);
+	dma_resv_unlock(buf->dmabuf->resv);
+
+	KUNIT_EXPECT_EQ(test, 0, other->mapped);
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, other));
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+}
+
+/**
+ * struct lock_holder - somebody who has the lock of a DMABUF
+ * @work: takes it and gives it back
+ * @resv: whose lock it is
+ * @held: it has been taken
+ * @enough: it may be given back
+ */
+struct lock_holder {
+	struct work_struct work;
+	struct dma_resv *resv;
+	struct completion held;
+	struct completion enough;
+};
+
+static void lock_holder_work(struct work_struct *work)
+{
+	struct lock_holder *holder = container_of(work, struct lock_holder,
+						  work);
+
+	dma_resv_lock(holder->resv, NULL);
+	complete(&holder->held);
+	wait_for_completion_timeout(&holder->enough, 10 * HZ);
+	dma_resv_unlock(holder->resv);
+}
+
+/* A program that waits for the lock can be signalled */
+static void attach_is_interruptible(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+	struct lock_holder holder = { .resv = buf->dmabuf->resv };
+	int ret;
+
+	init_completion(&holder.held);
+	init_completion(&holder.enough);
+	INIT_WORK_ONSTACK(&holder.work, lock_holder_work);
+	schedule_work(&holder.work);
+	wait_for_completion(&holder.held);
+
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+	get_dma_buf(buf->dmabuf);
+	ret = iio_dmabuf_add(&dma->ib, buf->dmabuf, false);
+	flush_signals(current);
+	disallow_signal(SIGUSR1);
+
+	complete(&holder.enough);
+	flush_work(&holder.work);
+	destroy_work_on_stack(&holder.work);
+	KUNIT_EXPECT_EQ(test, -EINTR, ret);
+	if (ret)
+		dma_buf_put(buf->dmabuf);
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+	KUNIT_EXPECT_FALSE(test, iio_buffer_has_dmabufs(dma->ib.buffer));
 }
 
 static void attach_in_fileio_mode(struct kunit *test)
@@ -275,6 +353,8 @@ static struct kunit_case iio_dmabuf_attach_cases[] = {
 	KUNIT_CASE(attach_maps_once),
 	KUNIT_CASE(attach_to_two_buffers),
 	KUNIT_CASE(attach_fails_to_map),
+	KUNIT_CASE(attach_beside_lock),
+	KUNIT_CASE(attach_is_interruptible),
 	KUNIT_CASE(attach_in_fileio_mode),
 	KUNIT_CASE(attach_keeps_what_is_queued),
 	KUNIT_CASE(detach_ends_what_waits),

@@ -260,7 +260,7 @@ int mock_attach(struct mock_dma *dma, struct mock_dmabuf *buf)
 	int ret;
 
 	get_dma_buf(buf->dmabuf);
-	ret = iio_dmabuf_add(&dma->ib, buf->dmabuf, false);
+	ret = iio_dmabuf_add(&dma->ib, buf->dmabuf, true);
 	if (ret)
 		dma_buf_put(buf->dmabuf);
 

@@ -529,7 +529,7 @@ TEST_F_TIMEOUT(fence, merges_leak_nothing, 120)
 {
 	int other = timeline_open(), i;
 
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < 10000; i++) {
 		int one = timeline_fence(self->timeline, i + 1);
 		int two = timeline_fence(other, i + 1);
 		int both = fence_merge(one, two);

@@ -259,6 +259,24 @@ long cma_region_number(const char *file)
 	return read_number(path);
 }
 
+/*
+ * Have the pool of the system heap give back the pages of former buffers, as it
+ * does when others need memory. 4: say nothing in the kernel's log, 2: whatever
+ * has a shrinker.
+ */
+int heap_pool_drain(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (pwrite(fd, "4", 1, 0) != 1 || pwrite(fd, "2", 1, 0) != 1)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 static bool heap_is_cma(const char *heap)
 {
 	return strcmp(heap, HEAP_SYSTEM) != 0;
@@ -267,8 +285,9 @@ static bool heap_is_cma(const char *heap)
 /*
  * Pages of a region that are taken, or pages that were ever allocated less
  * those ever freed and those of the slab allocator. The latter is only good for
- * differences; MemFree does not count the free pages in the lists that each CPU
- * keeps, which may be many, and KASAN keeps freed objects back for a long time.
+ * differences, and pages in the pool of the heap are among them; MemFree does
+ * not count the free pages in the lists that each CPU keeps, which may be many,
+ * and KASAN keeps freed objects back for a long time.
  */
 long heap_pages_used(const char *heap)
 {
@@ -292,8 +311,15 @@ long buffers_live(void)
 	return count;
 }
 
+/* Pages in the pool would count as used, or as back once it gives them back */
+static int heap_settle(const char *heap)
+{
+	return heap_is_cma(heap) ? 0 : heap_pool_drain();
+}
+
 void heap_mark_take(struct heap_mark *mark, const char *heap)
 {
+	heap_settle(heap);
 	mark->heap = heap;
 	mark->buffers = buffers_live();
 	mark->pages = heap_pages_used(heap);
@@ -304,16 +330,18 @@ void heap_mark_take(struct heap_mark *mark, const char *heap)
  * True once there are no more buffers than at the mark, their pages are free
  * again, and the fences of timelines closed since are gone. A region counts its
  * own pages exactly; for pages of the system heap, what everybody else does
- * meanwhile is allowed for. Last references may go away in a work item, so look
- * for a while.
+ * meanwhile is allowed for. Last references may go away in a work item, and the
+ * pool may be zeroing a chunk, so look for a while.
  */
 bool heap_mark_back(const struct heap_mark *mark)
 {
 	long slack = heap_is_cma(mark->heap) ? 0 : SLACK_PAGES;
 	long long until = now_ms() + SETTLE_MS;
-	long buffers, pages, timelines;
+	long buffers = 0, pages = 0, timelines = 0;
 
 	do {
+		if (heap_settle(mark->heap))
+			break;
 		buffers = buffers_live();
 		pages = heap_pages_used(mark->heap);
 		timelines = timelines_live();

@@ -51,6 +51,7 @@ ssize_t read_file(const char *path, char *text, size_t size);
 long table_number(const char *path, const char *key);
 long vmstat_sum(const char *prefix);
 long heap_pages_used(const char *heap);
+int heap_pool_drain(void);
 long buffers_live(void);
 const char *cma_region_name(void);
 long cma_region_number(const char *file);

@@ -14,6 +14,15 @@
 
 #define NOBODY	65534
 
+static int write_number(const char *path, long value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = dprintf(fd, "%ld\n", value) < 0 ? -errno : 0;
+
+	close(fd);
+	return ret;
+}
+
 /* A request that is right in every field */
 static struct dma_heap_allocation_data good(__u64 len)
 {
@@ -208,6 +217,37 @@ TEST_F(heap, descriptor_table_full)
 	EXPECT_TRUE(heap_mark_back(&self->mark));
 }
 
+/* What a heap answers to somebody who owns nothing here */
+static int alloc_as_nobody(int heap)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return child_status(pid);
+	if (setgid(NOBODY) || setuid(NOBODY))
+		_exit(255);
+	fd = heap_alloc(heap, 4 * MIB);
+	_exit(fd < 0 ? -fd : 0);
+}
+
+/* No file to be had in the whole system; root is let through, so not as root */
+TEST_F(heap, file_table_full)
+{
+	static const char limit[] = "/proc/sys/fs/file-max";
+	long old = read_number(limit);
+	int i, ret = ENFILE;
+
+	ASSERT_LT(0, old);
+	EXPECT_EQ(0, alloc_as_nobody(self->fd));
+	ASSERT_EQ(0, write_number(limit, 0));
+	for (i = 0; i < 16 && ret == ENFILE; i++)
+		ret = alloc_as_nobody(self->fd);
+	ASSERT_EQ(0, write_number(limit, old));
+	EXPECT_EQ(ENFILE, ret);
+	EXPECT_TRUE(heap_mark_back(&self->mark));
+}
+
 TEST_F(heap, close_on_exec_only_if_asked)
 {
 	struct dma_heap_allocation_data data = good(PAGE);
@@ -321,6 +361,22 @@ TEST_F(heap, node_is_root_only)
 	EXPECT_EQ(0, st.st_uid);
 	EXPECT_EQ(EACCES, open_as_nobody(path, O_RDONLY));
 	EXPECT_EQ(EACCES, open_as_nobody(path, O_RDWR));
+}
+
+/* The node is of the class dma_heap, by which udev rules find it */
+TEST_F(heap, node_in_its_class)
+{
+	char path[128], number[32], seen[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", variant->name);
+	ASSERT_EQ(0, stat(path, &st));
+	snprintf(number, sizeof(number), "%u:%u\n", major(st.st_rdev),
+		 minor(st.st_rdev));
+	snprintf(path, sizeof(path), "/sys/class/dma_heap/%s/dev",
+		 variant->name);
+	ASSERT_LT(0, read_file(path, seen, sizeof(seen)));
+	EXPECT_STREQ(number, seen);
 }
 
 /* A second node of the same device, so that the first keeps its mode */

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the core itself does: CPU access, references, poll, sync_files, and
+ * the import into a driver.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <drm/drm.h>
+#include <drm/drm_mode.h>
+#include <linux/dma-buf.h>
+#include <linux/types.h>
+
+#include "bench.h"
+
+#define ROUNDS		200
+#define MAX_IMPORTERS	4
+
+/* The driver's private interface, of drivers/dma-buf/sw_sync.c */
+struct sw_sync_create_fence_data {
+	__u32 value;
+	char name[32];
+	__s32 fence;
+};
+
+#define SW_SYNC_IOC_CREATE_FENCE \
+	_IOWR('W', 0, struct sw_sync_create_fence_data)
+
+static void measure_sync(const char *group, const char *name, int fd)
+{
+	struct step step = { .name = name };
+	long long at;
+	int i;
+
+	sync_pair(fd);
+	at = now();
+	for (i = 0; i < ROUNDS; i++) {
+		sync_pair(fd);
+		took(&step, &at);
+	}
+	report(group, &step);
+}
+
+/* With devices attached there may be more to do */
+static void measure_attached(const char *group, int fd)
+{
+	int vgem[MAX_IMPORTERS], handle[MAX_IMPORTERS], i;
+
+	measure_sync(group, "sync", fd);
+	for (i = 0; i < MAX_IMPORTERS; i++) {
+		vgem[i] = vgem_open();
+		handle[i] = vgem_import(vgem[i], fd);
+		if (!i)
+			measure_sync(group, "sync-1-attached", fd);
+	}
+	measure_sync(group, "sync-4-attached", fd);
+	for (i = 0; i < MAX_IMPORTERS; i++) {
+		vgem_drop(vgem[i], handle[i]);
+		close(vgem[i]);
+	}
+}
+
+static void measure_files(const char *group, int fd)
+{
+	struct step dups = { .name = "dup-close" }, polls = { .name = "poll-ready" };
+	long long at = now();
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		close(dup(fd));
+		took(&dups, &at);
+		if (!ready(fd, POLLIN | POLLOUT))
+			fail("poll");
+		took(&polls, &at);
+	}
+	report(group, &dups);
+	report(group, &polls);
+}
+
+static void export_sync_file(int fd)
+{
+	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_RW };
+
+	do_ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg, "EXPORT_SYNC_FILE");
+	close(arg.fd);
+}
+
+static void measure_sync_files(const char *group, int fd)
+{
+	struct sw_sync_create_fence_data fence = { .value = 1 };
+	struct dma_buf_import_sync_file import = { .flags = DMA_BUF_SYNC_RW };
+	struct step idle = { .name = "export-sync-file" };
+	struct step busy = { .name = "export-sync-file-busy" };
+	struct step imports = { .name = "import-sync-file" };
+	int i, timeline;
+	long long at;
+
+	at = now();
+	for (i = 0; i < ROUNDS; i++) {
+		export_sync_file(fd);
+		took(&idle, &at);
+	}
+	timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+	if (timeline < 0)
+		fail("sw_sync");
+	do_ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &fence, "sw_sync fence");
+	import.fd = fence.fence;
+	at = now();
+	for (i = 0; i < ROUNDS; i++) {
+		do_ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import,
+			 "IMPORT_SYNC_FILE");
+		took(&imports, &at);
+		export_sync_file(fd);
+		took(&busy, &at);
+	}
+	close(fence.fence);
+	/* signals what is pending */
+	close(timeline);
+	report(group, &idle);
+	report(group, &busy);
+	report(group, &imports);
+}
+
+/* A driver's own buffer, which goes with its dma-buf: no heap has a part in it */
+static void measure_export(const char *group)
+{
+	struct step exports = { .name = "export" };
+	struct step closes = { .name = "last-close" };
+	int i, vgem = vgem_open();
+	long long at;
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct drm_mode_create_dumb dumb = {
+			.width = 1024, .height = 1, .bpp = 32,
+		};
+		struct drm_prime_handle prime = {
+			.flags = DRM_CLOEXEC | DRM_RDWR,
+		};
+
+		do_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb, "buffer");
+		prime.handle = dumb.handle;
+		at = now();
+		do_ioctl(vgem, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime, "export");
+		took(&exports, &at);
+		vgem_drop(vgem, dumb.handle);
+		at = now();
+		close(prime.fd);
+		took(&closes, &at);
+	}
+	close(vgem);
+	report(group, &exports);
+	report(group, &closes);
+}
+
+static void measure_import(const char *group, int heap, const char *name,
+			   size_t bytes)
+{
+	struct step imports = { .name = "import" }, drops = { .name = "import-end" };
+	int i, handle, vgem = vgem_open(), fd = heap_alloc(heap, bytes);
+	char subgroup[64];
+	long long at;
+
+	snprintf(subgroup, sizeof(subgroup), "%s/%s", group, name);
+	at = now();
+	for (i = 0; i < ROUNDS / 4; i++) {
+		handle = vgem_import(vgem, fd);
+		took(&imports, &at);
+		vgem_drop(vgem, handle);
+		took(&drops, &at);
+	}
+	close(fd);
+	close(vgem);
+	report(subgroup, &imports);
+	report(subgroup, &drops);
+}
+
+void bench_core(const char *group)
+{
+	int heap = heap_open("system");
+	int fd = heap_alloc(heap, MIB);
+
+	measure_attached(group, fd);
+	measure_files(group, fd);
+	measure_sync_files(group, fd);
+	measure_export(group);
+	measure_import(group, heap, "1M", MIB);
+	measure_import(group, heap, "4Kvideo", 3840UL * 2160 * 3 / 2);
+}

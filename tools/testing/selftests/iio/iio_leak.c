@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A hundred thousand transfers, and what is left of them: nothing. Most are of
+ * the generator that makes nothing, so that they cost what queue and fences
+ * cost; between them come some with data, that is looked at.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "iio_test.h"
+#include "iio_xfer.h"
+
+#define LEN		(16 * KIB)
+#define LEN_SCANS	(LEN / SAMPLE)
+#define BLOCKS		8
+#define ROUNDS		12500
+#define SAMPLED		500
+
+#define LIVES		4000
+
+/* Slow machines do a part of it */
+#define ENOUGH		20
+#define ENOUGH_MS	50000
+
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+
+/* What the rest of the system may take meanwhile; objects with its caches */
+#define OTHERS_KIB	(4 * KIB)
+#define OTHERS		2000
+
+/*
+ * A kernel that looks for leaks itself keeps back what was freed, for a long
+ * time, and its numbers say nothing.
+ */
+static bool numbers_count(void)
+{
+	return access(KMEMLEAK, F_OK) != 0;
+}
+
+/* Objects of kmalloc(), of all sizes */
+static long objects(void)
+{
+	FILE *file = fopen("/proc/slabinfo", "re");
+	char line[LINE_LEN];
+	long sum = 0, n;
+
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "kmalloc-%*s %ld", &n) == 1)
+			sum += n;
+	fclose(file);
+	return sum;
+}
+
+FIXTURE(leak) {
+	struct iio_mark mark;
+	struct sim sim;
+	int device, buffer;
+	struct ring ring;
+};
+
+FIXTURE_VARIANT(leak) {
+	bool out;
+	const char *attr, *real;
+};
+
+FIXTURE_VARIANT_ADD(leak, capture) {
+	.out = false, .attr = "generator", .real = "counter",
+};
+
+FIXTURE_VARIANT_ADD(leak, playback) {
+	.out = true, .attr = "checker", .real = "counter",
+};
+
+FIXTURE_SETUP(leak)
+{
+	ASSERT_EQ(0, iio_mark_take(&self->mark));
+	ASSERT_EQ(0, sim_make(&self->sim, "test"));
+	self->device = variant->out ? self->sim.dac : self->sim.adc;
+	ASSERT_EQ(0, buffer_channels(self->device, variant->out, 1));
+	self->buffer = buffer_open(self->device, 0);
+	ASSERT_LE(0, self->buffer);
+	ASSERT_EQ(0, ring_make(&self->ring, self->buffer, HEAP_SYSTEM, BLOCKS,
+			       LEN));
+	ASSERT_EQ(0, iio_write(self->device, variant->attr, "none"));
+	ASSERT_EQ(0, buffer_enable(self->device, true));
+}
+
+FIXTURE_TEARDOWN(leak)
+{
+	const char *left;
+
+	ring_free(&self->ring);
+	close(self->buffer);
+	EXPECT_EQ(0, sim_remove(&self->sim));
+	left = iio_mark_left(&self->mark);
+	EXPECT_EQ(NULL, left) {
+		TH_LOG("left: %s", left);
+	}
+}
+
+/* All blocks once; whether the last one's end is the end of all */
+static bool one_round(struct ring *ring)
+{
+	unsigned int i;
+
+	if (ring_enqueue_all(ring) || !ring_ready(ring, BLOCKS - 1, SOON_MS))
+		return false;
+	for (i = 0; i < BLOCKS; i++)
+		if (!ring_ready(ring, i, 0))
+			return false;
+	return true;
+}
+
+/* A round with data: in the order of its transfers, from @scan on */
+static long capture_wrong(struct ring *ring, __u32 scan)
+{
+	long wrong = 0;
+	unsigned int i;
+
+	for (i = 0; i < BLOCKS; i++)
+		wrong += block_wrong(&ring->block[i], LEN, 1,
+				     scan + i * LEN_SCANS);
+	return wrong;
+}
+
+/* Blocks filled one after the other, and the checker's word for it */
+static bool play_fill(struct ring *ring, __u32 scan)
+{
+	unsigned int i;
+
+	for (i = 0; i < BLOCKS; i++)
+		if (block_fill(&ring->block[i], 1, scan + i * LEN_SCANS))
+			return false;
+	return true;
+}
+
+static void sample(struct __test_metadata *_metadata,
+		   FIXTURE_DATA(leak) *self,
+		   const FIXTURE_VARIANT(leak) *variant, __u32 *scan)
+{
+	if (variant->out)
+		ASSERT_TRUE(play_fill(&self->ring, *scan));
+	ASSERT_EQ(0, iio_write(self->device, variant->attr, variant->real));
+	ASSERT_TRUE(one_round(&self->ring));
+	if (variant->out) {
+		ASSERT_EQ(0, iio_read(self->device, "mismatches"));
+	} else {
+		ASSERT_EQ(0, capture_wrong(&self->ring, *scan));
+	}
+	ASSERT_EQ(0, iio_write(self->device, variant->attr, "none"));
+	*scan += BLOCKS * LEN_SCANS;
+}
+
+/* Fences are freed by RCU, so some of the last ones may still be there */
+static bool back_to(long (*number)(void), long most)
+{
+	long long end = now_ms() + SOON_MS;
+
+	while (number() > most) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(20);
+	}
+	return true;
+}
+
+static long memory_taken(void)
+{
+	return -table_number("/proc/meminfo", "MemAvailable");
+}
+
+TEST_F_TIMEOUT(leak, transfers, 240)
+{
+	long fences, before = 0, taken = 0;
+	long long end = now_ms() + ENOUGH_MS;
+	unsigned int n;
+	__u32 scan = 0;
+
+	for (n = 0; n < ROUNDS / ENOUGH || (n < ROUNDS && now_ms() < end);
+	     n++) {
+		/* When all that is allocated once is */
+		if (n == SAMPLED) {
+			before = objects();
+			ASSERT_LT(0, before);
+			taken = memory_taken();
+		}
+		if (n % SAMPLED) {
+			ASSERT_TRUE(one_round(&self->ring));
+		} else {
+			sample(_metadata, self, variant, &scan);
+		}
+	}
+	fences = iio_fences_made() - self->mark.made;
+	EXPECT_EQ((long)n * BLOCKS, fences);
+	EXPECT_EQ(fences, iio_fences_signalled() - self->mark.signalled);
+	EXPECT_EQ(self->mark.buffers + BLOCKS, buffers_live());
+	if (!numbers_count())
+		return;
+	EXPECT_TRUE(back_to(objects, before + OTHERS)) {
+		TH_LOG("objects: %ld, were %ld", objects(), before);
+	}
+	EXPECT_TRUE(back_to(memory_taken, taken + OTHERS_KIB)) {
+		TH_LOG("available: %ld KiB, was %ld", -memory_taken(), -taken);
+	}
+}
+
+/* Whole lives: attach, transfer, detach and close, of a new buffer each time */
+TEST_F_TIMEOUT(leak, lives, 120)
+{
+	long long end = now_ms() + ENOUGH_MS / 2;
+	long live = buffers_live(), before = 0;
+	unsigned int n;
+
+	for (n = 0; n <= LIVES / ENOUGH || (n < LIVES && now_ms() < end);
+	     n++) {
+		int fd = memory(HEAP_SYSTEM, LEN);
+
+		if (n == LIVES / ENOUGH)
+			before = objects();
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, buffer_attach(self->buffer, fd));
+		ASSERT_EQ(0, buffer_enqueue(self->buffer, fd, 0, LEN));
+		if (n % 2)
+			ASSERT_TRUE(poll_in_time(fd, POLLOUT, SOON_MS));
+		ASSERT_EQ(0, buffer_detach(self->buffer, fd));
+		close(fd);
+	}
+	EXPECT_TRUE(back_to(buffers_live, live));
+	if (!numbers_count())
+		return;
+	EXPECT_TRUE(back_to(objects, before + OTHERS)) {
+		TH_LOG("objects: %ld, were %ld", objects(), before);
+	}
+}
+
+TEST_HARNESS_MAIN
