@@ -190,6 +190,8 @@ kmake()
 	nice make -C "$src" O="$obj" CC="$kcc" -j"$jobs" "$@"
 }
 
+# Objects are the same in whatever directory this repository is
+export CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1
 kcc=gcc
 if command -v ccache >/dev/null 2>&1; then
 	kcc='ccache gcc'
