@@ -9,9 +9,9 @@
  * - the file, with the last reference. Only then is the exporter's memory
  *   released. Everything that reaches the buffer (descriptors, importers, user
  *   mappings, pending poll callbacks) holds the file.
- * - the dentry. A path to it, as d_path() needs to print a link in /proc, can
- *   outlive the file. It leads to nothing but the name, so struct dma_buf is
- *   freed with the dentry.
+ * - the inode, of which struct dma_buf is a part. A path to it, as d_path()
+ *   needs to print a link in /proc, can outlive the file. It leads to nothing
+ *   but the name.
  *
  * Export does everything that can fail before anybody can find the buffer.
  */
@@ -36,20 +36,35 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_buf.h>
 
-/* A buffer whose exporter has no reservation object of its own. */
-struct dma_buf_and_resv {
+/**
+ * struct dma_buf_inode - all that there is of a buffer
+ * @dmabuf: the buffer
+ * @resv: its reservation object, where the exporter brings none
+ * @inode: carries the reference count of the whole
+ */
+struct dma_buf_inode {
 	struct dma_buf dmabuf;
 	struct dma_resv resv;
+	struct inode inode;
 };
 
+static struct kmem_cache *dma_buf_inodes;
 static struct vfsmount *dma_buf_mnt;
 
-static bool dma_buf_owns_resv(struct dma_buf *dmabuf)
+static struct dma_buf *dma_buf_of(struct inode *inode)
 {
-	struct dma_buf_and_resv *both;
+	return &container_of(inode, struct dma_buf_inode, inode)->dmabuf;
+}
 
-	both = container_of(dmabuf, struct dma_buf_and_resv, dmabuf);
-	return dmabuf->resv == &both->resv;
+static struct dma_resv *dma_buf_own_resv(struct dma_buf *dmabuf)
+{
+	return &container_of(dmabuf, struct dma_buf_inode, dmabuf)->resv;
+}
+
+static void dma_buf_fini_resv(struct dma_buf *dmabuf)
+{
+	if (dmabuf->resv == dma_buf_own_resv(dmabuf))
+		dma_resv_fini(dmabuf->resv);
 }
 
 bool dma_buf_copy_name(struct dma_buf *dmabuf, char name[DMA_BUF_NAME_LEN])
@@ -68,26 +83,40 @@ static char *dma_buf_dname(struct dentry *dentry, char *buffer, int buflen)
 {
 	char name[DMA_BUF_NAME_LEN];
 
-	dma_buf_copy_name(dentry->d_fsdata, name);
+	dma_buf_copy_name(dma_buf_of(d_inode(dentry)), name);
 	return dynamic_dname(buffer, buflen, "/%s:%s", dentry->d_name.name,
 			     name);
 }
 
-static void dma_buf_dentry_release(struct dentry *dentry)
-{
-	struct dma_buf *dmabuf = dentry->d_fsdata;
-
-	/* An export that failed leaves a dentry without a buffer. */
-	if (!dmabuf)
-		return;
-
-	kfree(dmabuf->name);
-	kfree(dmabuf);
-}
-
 static const struct dentry_operations dma_buf_dentry_ops = {
 	.d_dname = dma_buf_dname,
-	.d_release = dma_buf_dentry_release,
+};
+
+static struct inode *dma_buf_alloc_inode(struct super_block *sb)
+{
+	struct dma_buf_inode *all;
+
+	all = alloc_inode_sb(sb, dma_buf_inodes, GFP_KERNEL);
+	if (!all)
+		return NULL;
+
+	memset(&all->dmabuf, 0, sizeof(all->dmabuf));
+	return &all->inode;
+}
+
+static void dma_buf_free_inode(struct inode *inode)
+{
+	struct dma_buf *dmabuf = dma_buf_of(inode);
+
+	kfree(dmabuf->name);
+	kmem_cache_free(dma_buf_inodes,
+			container_of(inode, struct dma_buf_inode, inode));
+}
+
+static const struct super_operations dma_buf_super_ops = {
+	.alloc_inode = dma_buf_alloc_inode,
+	.free_inode = dma_buf_free_inode,
+	.statfs = simple_statfs,
 };
 
 static int dma_buf_file_release(struct inode *inode, struct file *file)
@@ -105,8 +134,7 @@ static int dma_buf_file_release(struct inode *inode, struct file *file)
 	dma_buf_debug_remove(dmabuf);
 	dma_buf_stats_teardown(dmabuf);
 	dmabuf->ops->release(dmabuf);
-	if (dma_buf_owns_resv(dmabuf))
-		dma_resv_fini(dmabuf->resv);
+	dma_buf_fini_resv(dmabuf);
 	module_put(owner);
 
 	return 0;
@@ -212,48 +240,29 @@ static bool dma_buf_export_info_valid(const struct dma_buf_export_info *info)
 	return !(ops->cache_sgt_mapping && ops->pin);
 }
 
-static struct dma_buf *dma_buf_alloc(const struct dma_buf_export_info *info)
+static void dma_buf_init_buffer(struct dma_buf *dmabuf,
+				const struct dma_buf_export_info *info)
 {
-	struct dma_buf_and_resv *both;
-	struct dma_buf *dmabuf;
-
-	if (info->resv) {
-		dmabuf = kzalloc(sizeof(*dmabuf), GFP_KERNEL);
-		if (!dmabuf)
-			return NULL;
-		dmabuf->resv = info->resv;
-	} else {
-		both = kzalloc(sizeof(*both), GFP_KERNEL);
-		if (!both)
-			return NULL;
-		dmabuf = &both->dmabuf;
-		dmabuf->resv = &both->resv;
-		dma_resv_init(dmabuf->resv);
-	}
-
 	dmabuf->size = info->size;
 	dmabuf->ops = info->ops;
 	dmabuf->exp_name = info->exp_name;
 	dmabuf->owner = info->owner;
 	dmabuf->priv = info->priv;
+	dmabuf->resv = info->resv;
+	if (!dmabuf->resv) {
+		dmabuf->resv = dma_buf_own_resv(dmabuf);
+		dma_resv_init(dmabuf->resv);
+	}
 	INIT_LIST_HEAD(&dmabuf->attachments);
 	spin_lock_init(&dmabuf->name_lock);
 	dma_buf_poll_init(dmabuf);
-
-	return dmabuf;
 }
 
-static void dma_buf_free(struct dma_buf *dmabuf)
-{
-	if (dma_buf_owns_resv(dmabuf))
-		dma_resv_fini(dmabuf->resv);
-	kfree(dmabuf);
-}
-
-/* A file that does not lead to its buffer yet. */
-static struct file *dma_buf_alloc_file(size_t size, int flags)
+/* The buffer and its file, which does not lead to it yet. */
+static struct dma_buf *dma_buf_alloc(const struct dma_buf_export_info *info)
 {
 	static atomic64_t last_ino = ATOMIC64_INIT(0);
+	struct dma_buf *dmabuf;
 	struct inode *inode;
 	struct file *file;
 
@@ -263,16 +272,21 @@ static struct file *dma_buf_alloc_file(size_t size, int flags)
 
 	/* get_next_ino() may repeat itself; users tell buffers apart by this */
 	inode->i_ino = atomic64_inc_return(&last_ino);
-	inode->i_size = size;
-	inode_set_bytes(inode, size);
+	inode->i_size = info->size;
+	inode_set_bytes(inode, info->size);
 
 	file = alloc_file_pseudo(inode, dma_buf_mnt, "dmabuf",
-				 flags & (O_ACCMODE | O_NONBLOCK),
+				 info->flags & (O_ACCMODE | O_NONBLOCK),
 				 &dma_buf_fops);
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
 		iput(inode);
+		return ERR_CAST(file);
+	}
 
-	return file;
+	dmabuf = dma_buf_of(inode);
+	dma_buf_init_buffer(dmabuf, info);
+	dmabuf->file = file;
+	return dmabuf;
 }
 
 /**
@@ -297,7 +311,6 @@ static struct file *dma_buf_alloc_file(size_t size, int flags)
 struct dma_buf *dma_buf_export(const struct dma_buf_export_info *exp_info)
 {
 	struct dma_buf *dmabuf;
-	struct file *file;
 	int ret;
 
 	if (WARN_ON(!dma_buf_export_info_valid(exp_info)))
@@ -307,33 +320,24 @@ struct dma_buf *dma_buf_export(const struct dma_buf_export_info *exp_info)
 		return ERR_PTR(-ENOENT);
 
 	dmabuf = dma_buf_alloc(exp_info);
-	if (!dmabuf) {
-		ret = -ENOMEM;
+	if (IS_ERR(dmabuf)) {
+		ret = PTR_ERR(dmabuf);
 		goto err_put_module;
 	}
 
-	file = dma_buf_alloc_file(exp_info->size, exp_info->flags);
-	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
-		goto err_free;
-	}
-	dmabuf->file = file;
-
-	ret = dma_buf_stats_setup(dmabuf, file);
+	ret = dma_buf_stats_setup(dmabuf, dmabuf->file);
 	if (ret)
-		goto err_put_file;
+		goto err_free;
 
-	file->private_data = dmabuf;
-	file->f_path.dentry->d_fsdata = dmabuf;
+	dmabuf->file->private_data = dmabuf;
 	dma_buf_debug_add(dmabuf);
 	trace_dma_buf_export(dmabuf);
 
 	return dmabuf;
 
-err_put_file:
-	fput(file);
 err_free:
-	dma_buf_free(dmabuf);
+	dma_buf_fini_resv(dmabuf);
+	fput(dmabuf->file);
 err_put_module:
 	module_put(exp_info->owner);
 	return ERR_PTR(ret);
@@ -423,6 +427,7 @@ static int dma_buf_fs_init_context(struct fs_context *fc)
 	if (!ctx)
 		return -ENOMEM;
 
+	ctx->ops = &dma_buf_super_ops;
 	ctx->dops = &dma_buf_dentry_ops;
 	return 0;
 }
@@ -433,21 +438,39 @@ static struct file_system_type dma_buf_fs_type = {
 	.kill_sb = kill_anon_super,
 };
 
+static void dma_buf_init_inode(void *all)
+{
+	inode_init_once(&((struct dma_buf_inode *)all)->inode);
+}
+
 static int __init dma_buf_init(void)
 {
 	int ret;
 
+	dma_buf_inodes = kmem_cache_create("dma_buf_inode",
+					   sizeof(struct dma_buf_inode), 0,
+					   SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+					   dma_buf_init_inode);
+	if (!dma_buf_inodes)
+		return -ENOMEM;
+
 	ret = dma_buf_init_sysfs_statistics();
 	if (ret)
-		return ret;
+		goto err_destroy_cache;
 
 	dma_buf_mnt = kern_mount(&dma_buf_fs_type);
 	if (IS_ERR(dma_buf_mnt)) {
-		dma_buf_uninit_sysfs_statistics();
-		return PTR_ERR(dma_buf_mnt);
+		ret = PTR_ERR(dma_buf_mnt);
+		goto err_uninit_statistics;
 	}
 
 	dma_buf_debug_init();
 	return 0;
+
+err_uninit_statistics:
+	dma_buf_uninit_sysfs_statistics();
+err_destroy_cache:
+	kmem_cache_destroy(dma_buf_inodes);
+	return ret;
 }
 subsys_initcall(dma_buf_init);
