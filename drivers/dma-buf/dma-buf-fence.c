@@ -61,11 +61,22 @@ static void dma_buf_poll_finish(struct dma_buf_poll *poll)
 	spin_lock_irq(&dmabuf->poll.lock);
 	poll->busy = false;
 	if (poll->missed)
-		wake_up_locked(&dmabuf->poll);
+		wake_up_all_locked(&dmabuf->poll);
 	poll->missed = false;
 	spin_unlock_irq(&dmabuf->poll.lock);
 
 	fput(dmabuf->file);
+}
+
+/* Whoever has seen it pending has to be woken. */
+static void dma_buf_poll_not_pending(struct dma_buf_poll *poll)
+{
+	struct dma_buf *dmabuf = poll->dmabuf;
+
+	spin_lock_irq(&dmabuf->poll.lock);
+	WRITE_ONCE(poll->pending, false);
+	poll->missed = true;
+	spin_unlock_irq(&dmabuf->poll.lock);
 }
 
 static void dma_buf_poll_work(struct work_struct *work)
@@ -81,46 +92,66 @@ static void dma_buf_poll_signaled(struct dma_fence *fence,
 				  struct dma_fence_cb *cb)
 {
 	struct dma_buf_poll *poll = container_of(cb, struct dma_buf_poll, cb);
+	struct dma_buf *dmabuf = poll->dmabuf;
+	unsigned long flags;
 
 	/*
 	 * No event is named: one fence is not all of them, and aio and io_uring
-	 * would pass on what they are woken with, unseen.
+	 * would pass on what they are woken with, unseen. Exclusive waiters are
+	 * all woken, for they may be waiting for different events.
 	 */
-	wake_up(&poll->dmabuf->poll);
+	spin_lock_irqsave(&dmabuf->poll.lock, flags);
+	WRITE_ONCE(poll->pending, false);
+	poll->missed = false;
+	wake_up_all_locked(&dmabuf->poll);
+	spin_unlock_irqrestore(&dmabuf->poll.lock, flags);
+
 	schedule_work(&poll->work);
 }
 
-/* Returns true if the event is there; otherwise the caller will be woken. */
-static bool dma_buf_poll_event(struct dma_buf_poll *poll,
-			       enum dma_resv_usage usage)
+/* Have the callback run by a fence that is pending, if there is one. */
+static bool dma_buf_poll_set_up(struct dma_buf_poll *poll,
+				enum dma_resv_usage usage)
 {
-	struct dma_buf *dmabuf = poll->dmabuf;
 	struct dma_resv_iter cursor;
 	struct dma_fence *fence;
 	bool pending = false;
 
-	if (dma_resv_test_signaled(dmabuf->resv, usage))
-		return true;
-
-	if (!dma_buf_poll_start(poll))
-		return false;
-
 	INIT_WORK(&poll->work, dma_buf_poll_work);
-	dma_resv_iter_begin(&cursor, dmabuf->resv, usage);
+	dma_resv_iter_begin(&cursor, poll->dmabuf->resv, usage);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
 		poll->fence = dma_fence_get(fence);
-		if (!dma_fence_add_callback(fence, &poll->cb,
-					    dma_buf_poll_signaled)) {
-			pending = true;
+		/* Before the callback, which takes it back. */
+		WRITE_ONCE(poll->pending, true);
+		pending = !dma_fence_add_callback(fence, &poll->cb,
+						  dma_buf_poll_signaled);
+		if (pending)
 			break;
-		}
+		dma_buf_poll_not_pending(poll);
 		dma_fence_put(fence);
 	}
 	dma_resv_iter_end(&cursor);
 
-	if (!pending)
-		dma_buf_poll_finish(poll);
-	return !pending;
+	return pending;
+}
+
+/*
+ * Returns true if the event is there; otherwise the caller will be woken. It
+ * sleeps in the wait queue already: if it sees a callback, it is not too late
+ * for being woken by that.
+ */
+static bool dma_buf_poll_event(struct dma_buf_poll *poll,
+			       enum dma_resv_usage usage)
+{
+	if (READ_ONCE(poll->pending))
+		return false;
+	if (dma_resv_test_signaled(poll->dmabuf->resv, usage))
+		return true;
+	if (!dma_buf_poll_start(poll) || dma_buf_poll_set_up(poll, usage))
+		return false;
+
+	dma_buf_poll_finish(poll);
+	return true;
 }
 
 __poll_t dma_buf_file_poll(struct file *file, poll_table *pt)

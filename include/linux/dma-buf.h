@@ -179,6 +179,8 @@ struct dma_buf_ops {
  * @work: tidies up after @cb
  * @dmabuf: the buffer
  * @busy: the others are in use
+ * @pending: @cb is on @fence, or about to be, and has not run; read without
+ *	     the lock
  * @missed: a poller found @busy set and has to be woken
  */
 struct dma_buf_poll {
@@ -187,6 +189,7 @@ struct dma_buf_poll {
 	struct work_struct work;
 	struct dma_buf *dmabuf;
 	bool busy;
+	bool pending;
 	bool missed;
 };
 

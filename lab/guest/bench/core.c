@@ -3,16 +3,19 @@
  * What the core itself does: CPU access, references, poll, sync_files, and
  * the import into a driver.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
 #include <linux/dma-buf.h>
 #include <linux/types.h>
+#include <linux/udmabuf.h>
 
 #include "bench.h"
 
@@ -94,6 +97,8 @@ static void measure_sync_files(const char *group, int fd)
 	struct dma_buf_import_sync_file import = { .flags = DMA_BUF_SYNC_RW };
 	struct step idle = { .name = "export-sync-file" };
 	struct step busy = { .name = "export-sync-file-busy" };
+	struct step polls = { .name = "poll-busy" };
+	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
 	struct step imports = { .name = "import-sync-file" };
 	int i, timeline;
 	long long at;
@@ -115,12 +120,16 @@ static void measure_sync_files(const char *group, int fd)
 		took(&imports, &at);
 		export_sync_file(fd);
 		took(&busy, &at);
+		if (poll(&pfd, 1, 0))
+			fail("poll of a busy buffer");
+		took(&polls, &at);
 	}
 	close(fence.fence);
 	/* signals what is pending */
 	close(timeline);
 	report(group, &idle);
 	report(group, &busy);
+	report(group, &polls);
 	report(group, &imports);
 }
 
@@ -155,11 +164,11 @@ static void measure_export(const char *group)
 	report(group, &closes);
 }
 
-static void measure_import(const char *group, int heap, const char *name,
-			   size_t bytes)
+/* A driver attaches and maps the buffer @fd, which is closed at the end */
+static void measure_import(const char *group, const char *name, int fd)
 {
 	struct step imports = { .name = "import" }, drops = { .name = "import-end" };
-	int i, handle, vgem = vgem_open(), fd = heap_alloc(heap, bytes);
+	int i, handle, vgem = vgem_open();
 	char subgroup[64];
 	long long at;
 
@@ -177,6 +186,26 @@ static void measure_import(const char *group, int heap, const char *name,
 	report(subgroup, &drops);
 }
 
+/* udmabuf makes an entry of each page: the exporter is the same in both kernels */
+static int udmabuf_of(size_t pages)
+{
+	struct udmabuf_create create = { .size = pages * 4 * KIB };
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), fd;
+
+	if (device < 0)
+		fail("/dev/udmabuf");
+	create.memfd = memfd_create("bench", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	if ((int)create.memfd < 0 || ftruncate(create.memfd, create.size) ||
+	    fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		fail("memfd");
+	fd = ioctl(device, UDMABUF_CREATE, &create);
+	if (fd < 0)
+		fail("UDMABUF_CREATE");
+	close(create.memfd);
+	close(device);
+	return fd;
+}
+
 void bench_core(const char *group)
 {
 	int heap = heap_open("system");
@@ -186,6 +215,10 @@ void bench_core(const char *group)
 	measure_files(group, fd);
 	measure_sync_files(group, fd);
 	measure_export(group);
-	measure_import(group, heap, "1M", MIB);
-	measure_import(group, heap, "4Kvideo", 3840UL * 2160 * 3 / 2);
+	measure_import(group, "1-entry", udmabuf_of(1));
+	measure_import(group, "256-entries", udmabuf_of(256));
+	measure_import(group, "4096-entries", udmabuf_of(4096));
+	measure_import(group, "1M", heap_alloc(heap, MIB));
+	measure_import(group, "4Kvideo",
+		       heap_alloc(heap, 3840UL * 2160 * 3 / 2));
 }

@@ -256,6 +256,52 @@ TEST_F(fence, epoll_edge)
 	close(epoll);
 }
 
+struct exclusive_waiter {
+	pthread_t thread;
+	int epoll, told;
+};
+
+static void *wait_exclusively(void *arg)
+{
+	struct exclusive_waiter *waiter = arg;
+
+	waiter->told = epoll_told(waiter->epoll, LONG_MS);
+	return NULL;
+}
+
+/*
+ * Who waits for another event is of no use to wake in the place of somebody. The
+ * reader's fence is the first, so that there is one callback for each event.
+ */
+TEST_F(fence, epoll_exclusive)
+{
+	struct exclusive_waiter waiters[] = {
+		{ .epoll = epoll_with(self->fd, EPOLLOUT | EPOLLEXCLUSIVE) },
+		{ .epoll = epoll_with(self->fd, EPOLLIN | EPOLLEXCLUSIVE) },
+	};
+	int readers = timeline_open(), i;
+
+	ASSERT_LE(0, readers);
+	ASSERT_EQ(0, pend(self->fd, readers, DMA_BUF_SYNC_READ, 1));
+	EXPECT_EQ(0, poll_for(self->fd, POLLOUT, 0));
+	ASSERT_EQ(0, pend(self->fd, self->timeline, DMA_BUF_SYNC_WRITE, 1));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, epoll_told(waiters[i].epoll, 0));
+		ASSERT_EQ(0, pthread_create(&waiters[i].thread, NULL,
+					    wait_exclusively, &waiters[i]));
+		usleep(50000);
+	}
+	ASSERT_EQ(0, timeline_advance(self->timeline, 1));
+	EXPECT_EQ(0, pthread_join(waiters[1].thread, NULL));
+	EXPECT_EQ(EPOLLIN, waiters[1].told);
+	ASSERT_EQ(0, timeline_advance(readers, 1));
+	EXPECT_EQ(0, pthread_join(waiters[0].thread, NULL));
+	EXPECT_EQ(EPOLLOUT, waiters[0].told);
+	for (i = 0; i < 2; i++)
+		close(waiters[i].epoll);
+	close(readers);
+}
+
 /*
  * R06: what the fence calls back must be there when it signals, though
  * everything that led to it was closed; and it must go afterwards.
