@@ -238,7 +238,7 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	dma_resv_lock(dmabuf->resv, NULL);
 	if (attach->sgt)
 		dma_buf_unmap_last(attach, attach->sgt, attach->dir);
-	list_del(&attach->node);
+	__list_del_entry(&attach->node);
 	dma_resv_unlock(dmabuf->resv);
 
 	if (dmabuf->ops->detach)
@@ -294,6 +294,32 @@ void dma_buf_unpin(struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, DMA_BUF);
 
+/* With the lock held, and @attach checked. */
+static struct sg_table *dma_buf_map_locked(struct dma_buf_attachment *attach,
+					   enum dma_data_direction dir)
+{
+	struct sg_table *sgt;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (attach->dmabuf->revoked)
+		return ERR_PTR(-ENODEV);
+
+	if (attach->sgt) {
+		if (attach->dir != dir && attach->dir != DMA_BIDIRECTIONAL)
+			return ERR_PTR(-EBUSY);
+		return attach->sgt;
+	}
+
+	sgt = dma_buf_map_new(attach, dir);
+	if (!IS_ERR(sgt) && attach->dmabuf->ops->cache_sgt_mapping) {
+		attach->sgt = sgt;
+		attach->dir = dir;
+	}
+
+	return sgt;
+}
+
 /**
  * dma_buf_map_attachment - addresses at which the device reaches the buffer
  * @attach: the attachment
@@ -320,31 +346,12 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_unpin, DMA_BUF);
 struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
-	struct sg_table *sgt;
-
 	might_sleep();
 
 	if (!attach)
 		return ERR_PTR(-EINVAL);
 
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	if (attach->dmabuf->revoked)
-		return ERR_PTR(-ENODEV);
-
-	if (attach->sgt) {
-		if (attach->dir != dir && attach->dir != DMA_BIDIRECTIONAL)
-			return ERR_PTR(-EBUSY);
-		return attach->sgt;
-	}
-
-	sgt = dma_buf_map_new(attach, dir);
-	if (!IS_ERR(sgt) && attach->dmabuf->ops->cache_sgt_mapping) {
-		attach->sgt = sgt;
-		attach->dir = dir;
-	}
-
-	return sgt;
+	return dma_buf_map_locked(attach, dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment, DMA_BUF);
 
@@ -369,12 +376,24 @@ dma_buf_map_attachment_unlocked(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EINVAL);
 
 	dma_resv_lock(attach->dmabuf->resv, NULL);
-	sgt = dma_buf_map_attachment(attach, dir);
+	sgt = dma_buf_map_locked(attach, dir);
 	dma_resv_unlock(attach->dmabuf->resv);
 
 	return sgt;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_map_attachment_unlocked, DMA_BUF);
+
+/* With the lock held, and the arguments checked. */
+static void dma_buf_unmap_locked(struct dma_buf_attachment *attach,
+				 struct sg_table *sgt,
+				 enum dma_data_direction dir)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	/* One that the core keeps goes with the attachment. */
+	if (attach->sgt != sgt)
+		dma_buf_unmap_last(attach, sgt, dir);
+}
 
 /**
  * dma_buf_unmap_attachment - the device's access ends
@@ -396,10 +415,7 @@ void dma_buf_unmap_attachment(struct dma_buf_attachment *attach,
 	if (WARN_ON(!attach || !sgt))
 		return;
 
-	dma_resv_assert_held(attach->dmabuf->resv);
-
-	if (attach->sgt != sgt)
-		dma_buf_unmap_last(attach, sgt, dir);
+	dma_buf_unmap_locked(attach, sgt, dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment, DMA_BUF);
 
@@ -421,7 +437,7 @@ void dma_buf_unmap_attachment_unlocked(struct dma_buf_attachment *attach,
 		return;
 
 	dma_resv_lock(attach->dmabuf->resv, NULL);
-	dma_buf_unmap_attachment(attach, sgt, dir);
+	dma_buf_unmap_locked(attach, sgt, dir);
 	dma_resv_unlock(attach->dmabuf->resv);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_unmap_attachment_unlocked, DMA_BUF);
