@@ -168,6 +168,7 @@ static void measure_export(const char *group)
 static void measure_import(const char *group, const char *name, int fd)
 {
 	struct step imports = { .name = "import" }, drops = { .name = "import-end" };
+	struct step whole = { .name = "import-whole" };
 	int i, handle, vgem = vgem_open();
 	char subgroup[64];
 	long long at;
@@ -180,10 +181,38 @@ static void measure_import(const char *group, const char *name, int fd)
 		vgem_drop(vgem, handle);
 		took(&drops, &at);
 	}
+	at = now();
+	for (i = 0; i < ROUNDS / 4; i++) {
+		vgem_drop(vgem, vgem_import(vgem, fd));
+		took(&whole, &at);
+	}
 	close(fd);
 	close(vgem);
 	report(subgroup, &imports);
 	report(subgroup, &drops);
+	report(subgroup, &whole);
+}
+
+/* A descriptor from a driver and back to it: dma_buf_fd(), _get() and _put() */
+static void measure_round_trip(const char *group, int fd)
+{
+	struct step trips = { .name = "fd-round-trip" };
+	int i, vgem = vgem_open(), handle = vgem_import(vgem, fd);
+	long long at = now();
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct drm_prime_handle prime = {
+			.handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR,
+		};
+
+		do_ioctl(vgem, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime, "export");
+		do_ioctl(vgem, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime, "import");
+		close(prime.fd);
+		took(&trips, &at);
+	}
+	vgem_drop(vgem, handle);
+	close(vgem);
+	report(group, &trips);
 }
 
 /* udmabuf makes an entry of each page: the exporter is the same in both kernels */
@@ -214,6 +243,7 @@ void bench_core(const char *group)
 	measure_attached(group, fd);
 	measure_files(group, fd);
 	measure_sync_files(group, fd);
+	measure_round_trip(group, fd);
 	measure_export(group);
 	measure_import(group, "1-entry", udmabuf_of(1));
 	measure_import(group, "256-entries", udmabuf_of(256));
