@@ -9,7 +9,11 @@ JOBS ?= $(shell nproc)
 TESTS ?=
 ROUNDS ?= 2
 BENCH ?=
-export PROFILE KSRC ACCEL JOBS TESTS ROUNDS BENCH
+SIGNOFF ?=
+KDIR ?=
+DRYRUN ?=
+STEPS ?=
+export PROFILE KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
 
 help:
 	@lab/help
@@ -37,6 +41,15 @@ promises:
 
 importers: tree
 	@lab/importers
+
+series: tree
+	@lab/series
+
+apply: deps
+	@lab/apply
+
+check-series: tree
+	@lab/check-series
 
 docs: tree
 	@lab/deps python3-sphinx python3-sphinx-rtd-theme graphviz
@@ -77,11 +90,12 @@ clean:
 		build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/*.cpio \
-		build/*.built build/*.wanted build/accel*
+		build/series* build/apply build/*.built build/*.wanted build/accel*
 
 distclean:
 	rm -rf build
 
 .PHONY: help run test shell bench kunit lint promises importers docs coverage
+.PHONY: series apply check-series
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:

@@ -9,8 +9,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 out=$top/build
 # shellcheck disable=SC2034 # for the steps, not for this file
-base=$out/base
-tree=$out/tree
+base=${LAB_BASE:-$out/base}
+tree=${LAB_TREE:-$out/tree}
 stock_tree=$out/tree.stock
 profile=${PROFILE:-plain}
 jobs=${JOBS:-$(nproc)}

@@ -144,8 +144,3 @@ identifier rb, ret, dev;
 +}
  ...>
  }
-
-@@ @@
-- static int iio_compute_scan_bytes(
-+ int iio_compute_scan_bytes(
- struct iio_dev *indio_dev, const unsigned long *mask, bool timestamp) { ... }
