@@ -39,6 +39,9 @@ lint: tree
 promises:
 	@lab/promises
 
+regressions:
+	@lab/promises R
+
 importers: tree
 	@lab/importers
 
@@ -96,6 +99,6 @@ distclean:
 	rm -rf build
 
 .PHONY: help run test shell bench kunit lint promises importers docs coverage
-.PHONY: series apply check-series
+.PHONY: regressions series apply check-series
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Hold the tables of promises and tests against the sources.
 #
-#   awk -v faults=NUMBER -f promises.awk SOURCE.c... DOCUMENT.rst...
+#   awk -v faults=NUMBER [-v show=LETTER] -f promises.awk SOURCE.c... DOCUMENT.rst...
 #
 # Looked at are simple tables whose last column is headed `Test` or `Tests`, in
 # rows numbered by a letter and two digits. That column names KUnit tests as
 # `suite.case, ...` and kselftests as `program, ...: test, ...`, separated by
 # semicolons. Fails for a row without a test, a test that is not in the sources,
 # a number that is there twice, and one that is missing: of a letter from 01 to
-# the last, and of the faults of the past from R01 to FAULTS.
+# the last, and of the faults of the past from R01 to FAULTS. With -v show=LETTER
+# the rows of that letter are printed, in order, and only what is wrong with them
+# counts.
 
-function bad(what)
+# WHOSE row it is about; without a row, all of them
+function bad(what, whose)
 {
+	if (show != "" && whose != "" && substr(whose, 1, 1) != show)
+		return
 	print "  " what
 	findings++
 }
@@ -42,6 +47,7 @@ function name_test(test)
 {
 	names[++named] = test
 	named_by[named] = place ": " id
+	row_of[named] = id
 }
 
 function name_tests(item,    n, m, i, j, program, test)
@@ -66,15 +72,16 @@ function finish_row(    n, i, item)
 	if (id == "")
 		return
 	if (id in seen)
-		bad(place ": " id " is there twice")
+		bad(place ": " id " is there twice", id)
 	seen[id]
 	if (substr(id, 2) + 0 > last[substr(id, 1, 1)])
 		last[substr(id, 1, 1)] = substr(id, 2) + 0
 	if (promise == "")
-		bad(place ": " id " promises nothing")
+		bad(place ": " id " promises nothing", id)
 	if (tests == "")
-		bad(place ": " id " has no test")
+		bad(place ": " id " has no test", id)
 	gsub(/ +/, " ", tests)
+	what[id] = promise
 	n = split(tests, item, / *; */)
 	for (i = 1; i <= n; i++)
 		name_tests(item[i])
@@ -145,9 +152,20 @@ borders != 2 || !is_ours || /^ *$/ {
 {
 	if (between_columns($0))
 		bad(FILENAME ":" FNR ": text between columns")
-	promise = promise column($0, 2)
+	promise = promise " " column($0, 2)
 	tests = tests " " column($0, columns)
+	gsub(/^ +| +$/, "", promise)
 	gsub(/^ +| +$/, "", tests)
+}
+
+# One row, as a person reads it: its tests below each other
+function print_row(id,    i)
+{
+	print "  " id " " what[id]
+	for (i = 1; i <= named; i++)
+		if (row_of[i] == id)
+			print "      " names[i] \
+				(names[i] in known ? "" : "   NOT THERE")
 }
 
 END {
@@ -155,18 +173,27 @@ END {
 	for (i = 1; i <= named; i++)
 		if (!(names[i] in known))
 			bad(named_by[i] " names " names[i] \
-			    ", which is not there")
+			    ", which is not there", row_of[i])
 	last["R"] = faults
 	for (letter in last)
 		for (i = 1; i <= last[letter]; i++) {
-			rows++
+			rows[letter]++
+			all_rows++
 			id = sprintf("%s%02d", letter, i)
 			if (!(id in seen))
-				bad("there is no row " id)
+				bad("there is no row " id, id)
+			else if (letter == show)
+				print_row(id)
 		}
 	if (findings) {
 		print "  promises: " findings " findings"
 		exit 1
 	}
-	print "  promises: " rows " rows, each with tests, " named " in all"
+	if (show != "") {
+		for (i = 1; i <= named; i++)
+			shown += substr(row_of[i], 1, 1) == show
+		print "  " rows[show] " rows, each with tests, " shown " in all"
+		exit
+	}
+	print "  promises: " all_rows " rows, each with tests, " named " in all"
 }
