@@ -16,9 +16,12 @@
 #if IS_ENABLED(CONFIG_DEBUG_FS)
 /*
  * The list is in the order of list_seq. A reader of bufinfo holds its lock only
- * to find the next buffer, and keeps that by a reference while it prints it. So
- * export and release wait for a few steps along the list at most.
+ * for a few steps to the next buffer, and keeps that by a reference while it
+ * prints it or goes on looking. So export and release do not wait for readers,
+ * however many buffers there are.
  */
+#define DMA_BUF_LIST_STEPS 64
+
 static DEFINE_SPINLOCK(dma_buf_list_lock);
 static LIST_HEAD(dma_buf_list);
 
@@ -39,31 +42,23 @@ void dma_buf_debug_remove(struct dma_buf *dmabuf)
 	spin_unlock(&dma_buf_list_lock);
 }
 
-/* The first live buffer after @seq, with a reference. */
-static struct dma_buf *dma_buf_list_find(u64 seq)
+/*
+ * A few steps along the list, from its start or from @prev, whose reference goes.
+ * Returns a live buffer with a reference: the first one after @seq, or one that
+ * is not as far, to go on from; NULL at the end of the list.
+ */
+static struct dma_buf *dma_buf_list_walk(struct dma_buf *prev, u64 seq)
 {
+	struct list_head *at = prev ? &prev->list_node : &dma_buf_list;
 	struct dma_buf *dmabuf, *found = NULL;
+	unsigned int steps = 0;
 
 	spin_lock(&dma_buf_list_lock);
-	list_for_each_entry(dmabuf, &dma_buf_list, list_node) {
+	list_for_each_continue(at, &dma_buf_list) {
+		dmabuf = list_entry(at, struct dma_buf, list_node);
+		if (dmabuf->list_seq <= seq && ++steps < DMA_BUF_LIST_STEPS)
+			continue;
 		/* One without references is on its way to be removed. */
-		if (dmabuf->list_seq > seq && get_file_active(&dmabuf->file)) {
-			found = dmabuf;
-			break;
-		}
-	}
-	spin_unlock(&dma_buf_list_lock);
-
-	return found;
-}
-
-/* As dma_buf_list_find() for that of @prev; drops the reference to @prev. */
-static struct dma_buf *dma_buf_list_next(struct dma_buf *prev)
-{
-	struct dma_buf *dmabuf = prev, *found = NULL;
-
-	spin_lock(&dma_buf_list_lock);
-	list_for_each_entry_continue(dmabuf, &dma_buf_list, list_node) {
 		if (get_file_active(&dmabuf->file)) {
 			found = dmabuf;
 			break;
@@ -71,8 +66,21 @@ static struct dma_buf *dma_buf_list_next(struct dma_buf *prev)
 	}
 	spin_unlock(&dma_buf_list_lock);
 
-	fput(prev->file);
+	if (prev)
+		fput(prev->file);
 	return found;
+}
+
+/* The first live buffer after @seq, with a reference. */
+static struct dma_buf *dma_buf_list_find(u64 seq)
+{
+	struct dma_buf *dmabuf = NULL;
+
+	do {
+		dmabuf = dma_buf_list_walk(dmabuf, seq);
+	} while (dmabuf && dmabuf->list_seq <= seq);
+
+	return dmabuf;
 }
 
 /*
@@ -110,7 +118,7 @@ static void *dma_buf_info_next(struct seq_file *m, void *v, loff_t *pos)
 	if (v == SEQ_START_TOKEN)
 		return dma_buf_list_find(0) ?: DMA_BUF_TOTALS;
 
-	return dma_buf_list_next(v) ?: DMA_BUF_TOTALS;
+	return dma_buf_list_walk(v, 0) ?: DMA_BUF_TOTALS;
 }
 
 static void dma_buf_info_stop(struct seq_file *m, void *v)

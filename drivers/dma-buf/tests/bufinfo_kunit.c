@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * debugfs dma_buf/bufinfo beside a buffer whose lock somebody holds for long.
- * Whoever reads it waits for that lock; others make and release buffers
- * meanwhile.
+ * debugfs dma_buf/bufinfo: that all buffers are there when it is read in pieces;
+ * and beside a buffer whose lock somebody holds for long. Whoever reads it waits
+ * for that lock; others make and release buffers meanwhile.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -13,11 +13,16 @@
 #include <linux/mman.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
 #include "mock-exporter.h"
 
 #define BUFINFO_TIMEOUT	(10 * HZ)
+/* More than a reader passes in one go */
+#define BUFINFO_BUFFERS	150
+#define BUFINFO_TEXT	(BUFINFO_BUFFERS * 512)
 
 /**
  * struct bufinfo_race - three who meet at one list
@@ -148,7 +153,77 @@ static void reader_stalls_nobody(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, race.in_time);
 }
 
+/* What it says, read in pieces of @piece bytes. */
+static char *bufinfo_text(struct kunit *test, size_t piece)
+{
+	char *text = kunit_kzalloc(test, BUFINFO_TEXT, GFP_KERNEL);
+	struct file *file = bufinfo_open(test);
+	size_t length = 0;
+	unsigned long addr;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_FALSE(test, !addr || IS_ERR_VALUE(addr));
+	for (;;) {
+		ret = file->f_op->read(file, (char __user *)addr, piece, &pos);
+		KUNIT_ASSERT_GE(test, ret, 0);
+		if (!ret)
+			return text;
+		KUNIT_ASSERT_LT(test, length + ret, BUFINFO_TEXT);
+		KUNIT_ASSERT_EQ(test, 0, copy_from_user(text + length,
+							(char __user *)addr,
+							ret));
+		length += ret;
+	}
+}
+
+static unsigned int bufinfo_rows(const char *text, struct dma_buf *dmabuf)
+{
+	unsigned int rows = 0;
+	char ino[24];
+
+	snprintf(ino, sizeof(ino), "\t%08lu\t",
+		 file_inode(dmabuf->file)->i_ino);
+	for (text = strstr(text, ino); text; text = strstr(text + 1, ino))
+		rows++;
+	return rows;
+}
+
+static const struct bufinfo_piece {
+	const char *name;
+	size_t bytes;
+} bufinfo_pieces[] = {
+	{ "less_than_a_buffer", 64 },
+	{ "a_page", PAGE_SIZE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bufinfo_piece, bufinfo_pieces, name);
+
+/* Each piece begins with a search for the place, past all that were shown. */
+static void every_buffer_is_there_once(struct kunit *test)
+{
+	const struct bufinfo_piece *piece = test->param_value;
+	struct mock_exporter **exp;
+	unsigned int i, once = 0;
+	char *text;
+
+	exp = kunit_kcalloc(test, BUFINFO_BUFFERS, sizeof(*exp), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, exp);
+	for (i = 0; i < BUFINFO_BUFFERS; i++)
+		exp[i] = mock_exporter_create(test, 0);
+
+	text = bufinfo_text(test, piece->bytes);
+	for (i = 0; i < BUFINFO_BUFFERS; i++)
+		once += bufinfo_rows(text, exp[i]->dmabuf) == 1;
+	KUNIT_EXPECT_EQ(test, once, BUFINFO_BUFFERS);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\nTotal "));
+}
+
 static struct kunit_case bufinfo_cases[] = {
+	KUNIT_CASE_PARAM(every_buffer_is_there_once, bufinfo_piece_gen_params),
 	KUNIT_CASE(reader_stalls_nobody),
 	{}
 };
