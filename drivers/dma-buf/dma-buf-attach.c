@@ -165,6 +165,8 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 	if (importer_ops && !importer_ops->move_notify)
 		return ERR_PTR(-EINVAL);
 
+	dma_buf_assert_not_held(dmabuf);
+
 	attach = kzalloc(sizeof(*attach), GFP_KERNEL);
 	if (!attach)
 		return ERR_PTR(-ENOMEM);
@@ -233,6 +235,7 @@ void dma_buf_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 	if (WARN_ON(!dmabuf || !attach || attach->dmabuf != dmabuf))
 		return;
 
+	dma_buf_assert_not_held(dmabuf);
 	trace_dma_buf_detach(attach);
 
 	dma_resv_lock(dmabuf->resv, NULL);
@@ -486,9 +489,9 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_attach_revocable, DMA_BUF);
  *
  * After success no device uses the memory any more, and none will: the
  * importers were told, their fences waited for, and attaching, pinning and
- * mapping fail with -ENODEV. What was pinned is not an obstacle. Mappings are undone by the
- * importers in their own time, so the exporter keeps what its unmap_dma_buf
- * needs. Access by the processor is the exporter's business.
+ * mapping fail with -ENODEV. What was pinned is not an obstacle. Mappings are
+ * undone by the importers in their own time, so the exporter keeps what its
+ * unmap_dma_buf needs. Access by the processor is the exporter's business.
  *
  * Where one importer cannot be revoked, nothing is done. Revoking again is
  * nothing but success.

@@ -57,7 +57,7 @@ int dma_buf_begin_cpu_access(struct dma_buf *dmabuf,
 	if (!dmabuf)
 		return -EINVAL;
 
-	might_lock(&dmabuf->resv->lock.base);
+	dma_buf_assert_not_held(dmabuf);
 	trace_dma_buf_begin_cpu_access(dmabuf, dir);
 
 	ret = dma_buf_wait_for_devices(dmabuf, dir);
@@ -93,7 +93,7 @@ int dma_buf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 	if (!dmabuf)
 		return -EINVAL;
 
-	might_lock(&dmabuf->resv->lock.base);
+	dma_buf_assert_not_held(dmabuf);
 	trace_dma_buf_end_cpu_access(dmabuf, dir);
 
 	if (!dmabuf->ops->end_cpu_access)
@@ -140,6 +140,7 @@ long dma_buf_ioctl_sync(struct dma_buf *dmabuf, const void __user *arg)
  */
 static int dma_buf_map_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
+	dma_buf_assert_not_held(dmabuf);
 	trace_dma_buf_mmap(dmabuf, vma->vm_pgoff, vma_pages(vma));
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	return dmabuf->ops->mmap(dmabuf, vma);
@@ -392,6 +393,8 @@ void *dma_buf_kmap(struct dma_buf *dmabuf, unsigned long page_num)
 	if (!dmabuf || !dma_buf_range_fits(dmabuf, page_num, 1))
 		return NULL;
 
+	dma_buf_assert_not_held(dmabuf);
+
 	if (dmabuf->ops->kmap)
 		return dmabuf->ops->kmap(dmabuf, page_num);
 
@@ -414,6 +417,8 @@ void dma_buf_kunmap(struct dma_buf *dmabuf, unsigned long page_num, void *vaddr)
 
 	if (!vaddr)
 		return;
+
+	dma_buf_assert_not_held(dmabuf);
 
 	if (!dmabuf->ops->kmap)
 		dma_buf_vunmap_ptr(dmabuf, vaddr - page_num * PAGE_SIZE);

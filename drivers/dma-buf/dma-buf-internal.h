@@ -36,6 +36,12 @@ static inline bool dma_buf_may_have_fences(struct dma_buf *dmabuf)
 	return rcu_access_pointer(dmabuf->resv->fences);
 }
 
+/* At the top of what may take the lock or calls an exporter that may. */
+static inline void dma_buf_assert_not_held(struct dma_buf *dmabuf)
+{
+	might_lock(&dmabuf->resv->lock.base);
+}
+
 /* dma-buf-cpu.c */
 long dma_buf_ioctl_sync(struct dma_buf *dmabuf, const void __user *arg);
 int dma_buf_file_mmap(struct file *file, struct vm_area_struct *vma);
