@@ -67,7 +67,7 @@ static struct sg_table *dma_buf_map_new(struct dma_buf_attachment *attach,
 	if (ret)
 		goto err_unmap;
 
-	wrapped = dma_buf_debug_wrap(sgt);
+	wrapped = dma_buf_debug_wrap(attach, sgt);
 	if (IS_ERR(wrapped)) {
 		ret = PTR_ERR(wrapped);
 		goto err_unmap;
@@ -90,8 +90,12 @@ static void dma_buf_unmap_last(struct dma_buf_attachment *attach,
 {
 	const struct dma_buf_ops *ops = attach->dmabuf->ops;
 
+	sgt = dma_buf_debug_unwrap(attach, sgt);
+	if (IS_ENABLED(CONFIG_DMABUF_DEBUG) && !sgt)
+		return;
+
 	trace_dma_buf_unmap(attach, dir);
-	ops->unmap_dma_buf(attach, dma_buf_debug_unwrap(sgt), dir);
+	ops->unmap_dma_buf(attach, sgt, dir);
 	if (dma_buf_pin_on_map(attach))
 		ops->unpin(attach);
 }
@@ -177,6 +181,7 @@ dma_buf_dynamic_attach(struct dma_buf *dmabuf, struct device *dev,
 	attach->importer_priv = importer_priv;
 	if (importer_ops)
 		attach->peer2peer = importer_ops->allow_peer2peer;
+	dma_buf_debug_init_attach(attach);
 
 	if (dmabuf->ops->attach) {
 		ret = dmabuf->ops->attach(dmabuf, attach);

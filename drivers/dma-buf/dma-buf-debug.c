@@ -226,14 +226,23 @@ void __init dma_buf_debug_init(void)
 #if IS_ENABLED(CONFIG_DMABUF_DEBUG)
 /*
  * The importer gets a table of its own with DMA addresses and no pages, so that
- * one that looks for pages finds none. The exporter's table stays as it is.
+ * one that looks for pages finds none. The exporter's table stays as it is. The
+ * attachment knows its tables, so that one that is given back by another, or
+ * twice, is not taken for one of them.
  */
 struct dma_buf_wrapped_sgt {
 	struct sg_table sgt;
 	struct sg_table *exporter;
+	struct list_head node;
 };
 
-struct sg_table *dma_buf_debug_wrap(struct sg_table *exporter)
+void dma_buf_debug_init_attach(struct dma_buf_attachment *attach)
+{
+	INIT_LIST_HEAD(&attach->tables);
+}
+
+struct sg_table *dma_buf_debug_wrap(struct dma_buf_attachment *attach,
+				    struct sg_table *exporter)
 {
 	struct dma_buf_wrapped_sgt *wrapped;
 	struct scatterlist *from, *to;
@@ -263,19 +272,29 @@ struct sg_table *dma_buf_debug_wrap(struct sg_table *exporter)
 	}
 
 	wrapped->exporter = exporter;
+	list_add(&wrapped->node, &attach->tables);
 	return &wrapped->sgt;
 }
 
-struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt)
+struct sg_table *dma_buf_debug_unwrap(struct dma_buf_attachment *attach,
+				      struct sg_table *sgt)
 {
 	struct dma_buf_wrapped_sgt *wrapped;
 	struct sg_table *exporter;
 
-	wrapped = container_of(sgt, struct dma_buf_wrapped_sgt, sgt);
+	list_for_each_entry(wrapped, &attach->tables, node)
+		if (&wrapped->sgt == sgt)
+			goto found;
+
+	WARN(1, "dma-buf: %s unmaps a table that it does not have\n",
+	     dev_name(attach->dev));
+	return NULL;
+
+found:
 	exporter = wrapped->exporter;
+	list_del(&wrapped->node);
 	sg_free_table(sgt);
 	kfree(wrapped);
-
 	return exporter;
 }
 #endif /* CONFIG_DMABUF_DEBUG */

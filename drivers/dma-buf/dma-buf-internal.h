@@ -79,15 +79,24 @@ static inline void dma_buf_debug_init(void) { }
 #endif
 
 #if IS_ENABLED(CONFIG_DMABUF_DEBUG)
-struct sg_table *dma_buf_debug_wrap(struct sg_table *sgt);
-struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt);
+void dma_buf_debug_init_attach(struct dma_buf_attachment *attach);
+struct sg_table *dma_buf_debug_wrap(struct dma_buf_attachment *attach,
+				    struct sg_table *sgt);
+struct sg_table *dma_buf_debug_unwrap(struct dma_buf_attachment *attach,
+				      struct sg_table *sgt);
 #else
-static inline struct sg_table *dma_buf_debug_wrap(struct sg_table *sgt)
+static inline void dma_buf_debug_init_attach(struct dma_buf_attachment *attach)
+{
+}
+
+static inline struct sg_table *
+dma_buf_debug_wrap(struct dma_buf_attachment *attach, struct sg_table *sgt)
 {
 	return sgt;
 }
 
-static inline struct sg_table *dma_buf_debug_unwrap(struct sg_table *sgt)
+static inline struct sg_table *
+dma_buf_debug_unwrap(struct dma_buf_attachment *attach, struct sg_table *sgt)
 {
 	return sgt;
 }

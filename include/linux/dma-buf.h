@@ -326,6 +326,8 @@ struct dma_buf_attach_ops {
  * @importer_ops: NULL for a static importer
  * @importer_priv: the importer's own
  * @priv: the exporter's own
+ * @tables: with CONFIG_DMABUF_DEBUG, what the importer has mapped; under
+ *	    &dma_buf.resv
  */
 struct dma_buf_attachment {
 	struct dma_buf *dmabuf;
@@ -337,6 +339,9 @@ struct dma_buf_attachment {
 	const struct dma_buf_attach_ops *importer_ops;
 	void *importer_priv;
 	void *priv;
+#if IS_ENABLED(CONFIG_DMABUF_DEBUG)
+	struct list_head tables;
+#endif
 };
 
 /**
