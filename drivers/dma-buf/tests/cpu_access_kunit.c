@@ -206,6 +206,36 @@ static void begin_is_interruptible(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exp->calls[OP_BEGIN], exp->calls[OP_END]);
 }
 
+static void start_long_move(struct mock_exporter *exp)
+{
+	struct mock_fence *fence = mock_fence_add(exp->test, exp->dmabuf->resv,
+						  DMA_RESV_USAGE_KERNEL);
+
+	mock_fence_signal_in(fence, MOCK_FENCE_LATE_MS);
+	exp->test->priv = fence;
+	mock_fence_interrupt();
+}
+
+/* The exporter has begun then: it is told of the end. */
+static void begin_is_interruptible_in_exporters_move(struct kunit *test)
+{
+	struct mock_exporter *exp = mock_exporter_create(test, MOCK_CPU);
+	struct mock_fence *fence;
+	int ret;
+
+	exp->on_begin = start_long_move;
+	ret = dma_buf_begin_cpu_access(exp->dmabuf, DMA_TO_DEVICE);
+	mock_fence_resume();
+
+	KUNIT_EXPECT_TRUE(test, ret == -EINTR || ret == -ERESTARTSYS);
+	fence = test->priv;
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(&fence->base));
+	KUNIT_EXPECT_EQ(test, exp->calls[OP_BEGIN], 1);
+	KUNIT_EXPECT_EQ(test, exp->calls[OP_END], 1);
+	KUNIT_EXPECT_EQ(test, exp->dir[OP_END], DMA_TO_DEVICE);
+}
+
 static struct kunit_case cpu_access_cases[] = {
 	KUNIT_CASE(cpu_access_null),
 	KUNIT_CASE_PARAM(begin_tells_direction, cpu_dir_gen_params),
@@ -218,6 +248,7 @@ static struct kunit_case cpu_access_cases[] = {
 	KUNIT_CASE(begin_waits_for_exporters_move),
 	KUNIT_CASE(end_does_not_wait),
 	KUNIT_CASE(begin_is_interruptible),
+	KUNIT_CASE(begin_is_interruptible_in_exporters_move),
 	{}
 };
 

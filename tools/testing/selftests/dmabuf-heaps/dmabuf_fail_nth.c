@@ -170,7 +170,7 @@ static int run_udmabuf(void *state)
 FIXTURE(path) {
 	struct heap_mark mark;
 	struct fail_state st;
-	int timeline;
+	int timeline, other;
 };
 
 FIXTURE_VARIANT(path) {
@@ -179,6 +179,7 @@ FIXTURE_VARIANT(path) {
 	int (*run)(void *state);
 	void (*undo)(void *state);
 	int points;
+	bool busy;
 };
 
 #define PATH(_name, _heap, _size, _run, _undo, _points)			\
@@ -197,12 +198,29 @@ PATH(mmap_cma, HEAP_CMA, 64 * KIB, run_mmap, undo_mmap, 2);
 PATH(sync, HEAP_SYSTEM, 4 * KIB, run_sync, NULL, 2);
 PATH(set_name, HEAP_SYSTEM, 4 * KIB, run_name, undo_name, 2);
 PATH(export_fence, HEAP_SYSTEM, 4 * KIB, run_export_sync_file, close_got, 4);
+/* Two fences have to be made one */
+FIXTURE_VARIANT_ADD(path, export_fences) {
+	.heap = HEAP_SYSTEM, .size = 4 * KIB, .run = run_export_sync_file,
+	.undo = close_got, .points = 6, .busy = true,
+};
 PATH(import_fence, HEAP_SYSTEM, 4 * KIB, run_import_sync_file, NULL, 1);
 PATH(epoll, HEAP_SYSTEM, 4 * KIB, run_epoll, undo_epoll, 2);
 PATH(prime_import, HEAP_SYSTEM, MIB, run_import, undo_import, 4);
 PATH(prime_import_cma, HEAP_CMA, MIB, run_import, undo_import, 4);
 PATH(fdinfo, HEAP_SYSTEM, 4 * KIB, run_fdinfo, NULL, 1);
 PATH(udmabuf, HEAP_SYSTEM, 4 * KIB, run_udmabuf, close_got, 10);
+
+/* Fences of two timelines; what is pending signals when these are closed */
+static int make_busy(int fd, int timeline, int other)
+{
+	int a = timeline_fence(timeline, 1), b = timeline_fence(other, 1);
+	int ret = buf_add_fence(fd, DMA_BUF_SYNC_READ, a);
+
+	ret = ret ? ret : buf_add_fence(fd, DMA_BUF_SYNC_READ, b);
+	close(a);
+	close(b);
+	return ret;
+}
 
 FIXTURE_SETUP(path)
 {
@@ -216,6 +234,7 @@ FIXTURE_SETUP(path)
 	st->heap = heap_open(variant->heap);
 	st->fd = heap_alloc(st->heap, variant->size);
 	self->timeline = timeline_open();
+	self->other = timeline_open();
 	st->fence = timeline_fence(self->timeline, 1);
 	st->vgem = vgem_open();
 	st->udmabuf = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
@@ -228,6 +247,8 @@ FIXTURE_SETUP(path)
 	ASSERT_LE(0, st->epoll);
 	ASSERT_EQ(0, ftruncate(st->memfd, 4 * PAGE));
 	ASSERT_EQ(0, fcntl(st->memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	ASSERT_EQ(0, variant->busy ?
+		     make_busy(st->fd, self->timeline, self->other) : 0);
 }
 
 FIXTURE_TEARDOWN(path)
@@ -237,6 +258,7 @@ FIXTURE_TEARDOWN(path)
 	close(self->st.udmabuf);
 	close(self->st.vgem);
 	close(self->st.fence);
+	close(self->other);
 	close(self->timeline);
 	close(self->st.fd);
 	close(self->st.heap);
