@@ -6,6 +6,7 @@
  * looked at only so far as it must be an answer that fits. STRESS_SEED and
  * STRESS_SECONDS in the environment repeat a run, or make it longer.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,13 +33,14 @@
  * @vgem: device to import into
  * @stop: set when time is over
  * @ops: calls made
+ * @looks: rounds of the ninth thread
  * @odd: an answer that does not fit, and @odd_op: what was asked
  */
 struct stress {
 	atomic_int slots[SLOTS];
 	int system, cma, vgem;
 	atomic_bool stop;
-	atomic_long ops;
+	atomic_long ops, looks;
 	atomic_int odd, odd_op;
 };
 
@@ -223,23 +225,45 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Everything that shows buffers, and the names of all open files */
+static void look_at_maps(const struct dirent *of)
+{
+	char path[sizeof("/proc//maps") + sizeof(of->d_name)], text[16384];
+
+	if (!isdigit(of->d_name[0]))
+		return;
+	snprintf(path, sizeof(path), "/proc/%s/maps", of->d_name);
+	read_file(path, text, sizeof(text));
+}
+
+static void look_at_link(const struct dirent *of)
+{
+	char text[512];
+
+	fd_link(atoi(of->d_name), text, sizeof(text));
+}
+
+static void look_into(const char *path, void (*look_at)(const struct dirent *))
+{
+	DIR *dir = opendir(path);
+	struct dirent *de;
+
+	while (dir && (de = readdir(dir)))
+		look_at(de);
+	if (dir)
+		closedir(dir);
+}
+
+/* All that shows buffers: the list, every process's maps, names of open files */
 static void *look(void *arg)
 {
 	struct stress *stress = arg;
 	char text[16384];
-	DIR *dir;
 
 	while (!atomic_load(&stress->stop)) {
-		struct dirent *de;
-
 		read_file(BUFINFO, text, sizeof(text));
-		read_file("/proc/self/maps", text, sizeof(text));
-		dir = opendir("/proc/self/fd");
-		while (dir && (de = readdir(dir)))
-			fd_link(atoi(de->d_name), text, sizeof(text));
-		if (dir)
-			closedir(dir);
+		look_into("/proc", look_at_maps);
+		look_into("/proc/self/fd", look_at_link);
+		atomic_fetch_add(&stress->looks, 1);
 	}
 	return NULL;
 }
@@ -306,11 +330,13 @@ TEST_F_TIMEOUT(stress, everything_at_once, 3600)
 	close(stress.vgem);
 	close(stress.cma);
 	close(stress.system);
-	TH_LOG("%ld calls", atomic_load(&stress.ops));
+	TH_LOG("%ld calls, %ld looks at all", atomic_load(&stress.ops),
+	       atomic_load(&stress.looks));
 	EXPECT_EQ(0, atomic_load(&stress.odd)) {
 		TH_LOG("operation %d", atomic_load(&stress.odd_op));
 	}
 	EXPECT_LE(THREADS * 100, atomic_load(&stress.ops));
+	EXPECT_LT(0, atomic_load(&stress.looks));
 }
 
 TEST_HARNESS_MAIN
