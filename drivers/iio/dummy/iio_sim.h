@@ -107,8 +107,10 @@ void iio_sim_signal_start(struct iio_sim *sim, enum iio_sim_dir dir,
 			  const unsigned long *scan_mask);
 void iio_sim_signal_stop(struct iio_sim *sim, enum iio_sim_dir dir);
 s32 iio_sim_signal_peek(struct iio_sim *sim, unsigned int chan);
-void iio_sim_set_rate(struct iio_sim *sim, enum iio_sim_dir dir, u32 frequency,
-		      bool full_speed);
+void iio_sim_set_frequency(struct iio_sim *sim, enum iio_sim_dir dir,
+			   u32 frequency);
+void iio_sim_set_full_speed(struct iio_sim *sim, enum iio_sim_dir dir,
+			    bool full_speed);
 void iio_sim_set_generator(struct iio_sim *sim,
 			   enum iio_sim_generator generator);
 void iio_sim_set_checker(struct iio_sim *sim, enum iio_sim_checker checker);

@@ -121,7 +121,6 @@ static ssize_t iio_sim_full_speed_store(struct iio_dev *indio_dev,
 					const struct iio_chan_spec *chan,
 					const char *buf, size_t len)
 {
-	struct iio_sim_side *side = iio_sim_iio_side(indio_dev);
 	struct iio_sim_iio *st = iio_priv(indio_dev);
 	bool full_speed;
 	int ret;
@@ -129,8 +128,7 @@ static ssize_t iio_sim_full_speed_store(struct iio_dev *indio_dev,
 	ret = kstrtobool(buf, &full_speed);
 	if (ret)
 		return ret;
-	iio_sim_set_rate(st->sim, st->dir, side->sampling_frequency,
-			 full_speed);
+	iio_sim_set_full_speed(st->sim, st->dir, full_speed);
 
 	return len;
 }
@@ -240,7 +238,6 @@ static int iio_sim_write_raw(struct iio_dev *indio_dev,
 			     const struct iio_chan_spec *chan,
 			     int val, int val2, long mask)
 {
-	struct iio_sim_side *side = iio_sim_iio_side(indio_dev);
 	struct iio_sim_iio *st = iio_priv(indio_dev);
 
 	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
@@ -248,7 +245,7 @@ static int iio_sim_write_raw(struct iio_dev *indio_dev,
 	if (val < 1 || val > IIO_SIM_MAX_FREQUENCY || val2)
 		return -EINVAL;
 
-	iio_sim_set_rate(st->sim, st->dir, val, side->full_speed);
+	iio_sim_set_frequency(st->sim, st->dir, val);
 
 	return 0;
 }
@@ -402,7 +399,7 @@ int iio_sim_probe(struct device *dev, const char *name)
 		return ret;
 	}
 	for (i = 0; i < IIO_SIM_NUM_DIRS; i++)
-		iio_sim_set_rate(sim, i, IIO_SIM_DEFAULT_FREQUENCY, false);
+		iio_sim_set_frequency(sim, i, IIO_SIM_DEFAULT_FREQUENCY);
 
 	/* From here on the controller's last user frees all */
 	sim->dmac.release = iio_sim_release;

@@ -234,20 +234,35 @@ void iio_sim_set_checker(struct iio_sim *sim, enum iio_sim_checker checker)
 }
 
 /**
- * iio_sim_set_rate() - Set how fast samples are made or taken
+ * iio_sim_set_frequency() - Set how many samples are made or taken
  * @sim: the converter
  * @dir: the direction
  * @frequency: scans per second
- * @full_speed: as fast as possible instead
  *
  * Context: may sleep; the stream may be running.
  */
-void iio_sim_set_rate(struct iio_sim *sim, enum iio_sim_dir dir, u32 frequency,
-		      bool full_speed)
+void iio_sim_set_frequency(struct iio_sim *sim, enum iio_sim_dir dir,
+			   u32 frequency)
 {
 	mutex_lock(&sim->lock);
-	sim->side[dir].sampling_frequency = frequency;
-	sim->side[dir].full_speed = full_speed;
+	WRITE_ONCE(sim->side[dir].sampling_frequency, frequency);
+	iio_sim_update_rate(sim, dir);
+	mutex_unlock(&sim->lock);
+}
+
+/**
+ * iio_sim_set_full_speed() - Make or take samples as fast as possible
+ * @sim: the converter
+ * @dir: the direction
+ * @full_speed: do so, or else go by the frequency
+ *
+ * Context: may sleep; the stream may be running.
+ */
+void iio_sim_set_full_speed(struct iio_sim *sim, enum iio_sim_dir dir,
+			    bool full_speed)
+{
+	mutex_lock(&sim->lock);
+	WRITE_ONCE(sim->side[dir].full_speed, full_speed);
 	iio_sim_update_rate(sim, dir);
 	mutex_unlock(&sim->lock);
 }

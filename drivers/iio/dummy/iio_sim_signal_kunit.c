@@ -188,12 +188,12 @@ static void ports_follow_settings(struct kunit *test)
 	iio_sim_set_generator(sim, IIO_SIM_GEN_LOOPBACK);
 	KUNIT_EXPECT_FALSE(test, tx->null);
 
-	iio_sim_set_rate(sim, IIO_SIM_RX, 1000, false);
+	iio_sim_set_frequency(sim, IIO_SIM_RX, 1000);
 	test_enable(sim, IIO_SIM_RX, BIT(0) | BIT(1) | BIT(2));
 	KUNIT_EXPECT_EQ(test, 12000, rx->byte_rate);
-	iio_sim_set_rate(sim, IIO_SIM_RX, 2000, false);
+	iio_sim_set_frequency(sim, IIO_SIM_RX, 2000);
 	KUNIT_EXPECT_EQ(test, 24000, rx->byte_rate);
-	iio_sim_set_rate(sim, IIO_SIM_RX, 2000, true);
+	iio_sim_set_full_speed(sim, IIO_SIM_RX, true);
 	KUNIT_EXPECT_EQ(test, 0, rx->byte_rate);
 }
 
