@@ -151,6 +151,16 @@ iio_dmabuf_find_locked(struct iio_buffer *buffer, const struct dma_buf *dmabuf)
 	return NULL;
 }
 
+static void iio_dmabuf_set_live(struct iio_dmabuf_attach *attach, bool live)
+{
+	struct iio_buffer *buffer = attach->buffer;
+
+	lockdep_assert_held(&buffer->dmabufs_mutex);
+
+	WRITE_ONCE(attach->live, live);
+	WRITE_ONCE(buffer->dmabufs_live, buffer->dmabufs_live + (live ? 1 : -1));
+}
+
 /*
  * The same with a reference, if @detach is not set; if it is, the attachment is
  * made dead and its first reference is the caller's.
@@ -172,7 +182,7 @@ iio_dmabuf_find(struct iio_dev_buffer_pair *ib, const struct dma_buf *dmabuf,
 	if (!attach)
 		return ERR_PTR(-EPERM);
 	if (detach)
-		WRITE_ONCE(attach->live, false);
+		iio_dmabuf_set_live(attach, false);
 	else
 		kref_get(&attach->kref);
 
@@ -208,7 +218,7 @@ void iio_buffer_detach_dmabufs(struct iio_buffer *buffer)
 					break;
 			}
 			if (found)
-				WRITE_ONCE(attach->live, false);
+				iio_dmabuf_set_live(attach, false);
 		}
 		if (found)
 			iio_dmabuf_detach(attach);
@@ -228,7 +238,7 @@ EXPORT_SYMBOL_IF_KUNIT(iio_buffer_detach_dmabufs);
 void iio_buffer_remove_dmabufs(struct iio_buffer *buffer)
 {
 	iio_buffer_detach_dmabufs(buffer);
-	wait_event(buffer->pollq, !iio_buffer_has_dmabufs(buffer));
+	wait_event(buffer->pollq, list_empty_careful(&buffer->dmabufs));
 	/* The work itself may have emptied the list just now */
 	flush_work(&buffer->dmabufs_work);
 }
@@ -308,13 +318,13 @@ static int iio_dmabuf_publish(struct iio_dev_buffer_pair *ib,
 		return -ENODEV;
 	if (iio_dmabuf_find_locked(buffer, attach->dbattach->dmabuf))
 		return -EBUSY;
-	WRITE_ONCE(attach->live, true);
+	iio_dmabuf_set_live(attach, true);
 	/*
 	 * A read() or write() that is waiting has nothing to wait for now. It
-	 * looks at the list without a barrier: only the queue's lock makes sure
-	 * that one of the two sees the other.
+	 * looks without a barrier: only the lock of the wait queue makes sure
+	 * that one of the two sees the other. Exclusive waiters are all told.
 	 */
-	wake_up(&buffer->pollq);
+	wake_up_all(&buffer->pollq);
 
 	return 0;
 }

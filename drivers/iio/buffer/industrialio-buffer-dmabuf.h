@@ -6,6 +6,7 @@
 #ifndef _INDUSTRIALIO_BUFFER_DMABUF_H_
 #define _INDUSTRIALIO_BUFFER_DMABUF_H_
 
+#include <linux/compiler.h>
 #include <linux/dma-direction.h>
 #include <linux/dma-resv.h>
 #include <linux/kref.h>
@@ -25,10 +26,13 @@ void iio_buffer_detach_dmabufs(struct iio_buffer *buffer);
 long iio_buffer_dmabuf_ioctl(struct file *filp, unsigned int cmd,
 			     unsigned long arg);
 
-/* A buffer with DMABUFs is not for read() and write() */
+/*
+ * A buffer with DMABUFs is not for read() and write(). One that is on its way to
+ * be attached may still be refused, and does not count.
+ */
 static inline bool iio_buffer_has_dmabufs(struct iio_buffer *buffer)
 {
-	return !list_empty_careful(&buffer->dmabufs);
+	return READ_ONCE(buffer->dmabufs_live);
 }
 
 /* industrialio-buffer.c */
