@@ -165,6 +165,9 @@ iio_dmabuf_lock_idle(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 		iio_dmabuf_put(attach);
 		if (left > 0)
 			left = dma_fence_wait_timeout(fence, true, left);
+		else
+			/* Some signal only when somebody wants to know */
+			dma_fence_enable_sw_signaling(fence);
 		dma_fence_put(fence);
 		if (left <= 0)
 			return ERR_PTR(left ? -EINTR : -EBUSY);

@@ -7,6 +7,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "mock-dma.h"
@@ -55,6 +56,7 @@ static void attach_fails_to_map(struct kunit *test)
 	buf->map_error = -EIO;
 	KUNIT_EXPECT_EQ(test, -EIO, mock_attach(dma, buf));
 	KUNIT_EXPECT_FALSE(test, iio_buffer_has_dmabufs(dma->ib.buffer));
+	KUNIT_EXPECT_TRUE(test, list_empty(&dma->ib.buffer->dmabufs));
 	KUNIT_EXPECT_TRUE(test, list_empty(&buf->dmabuf->attachments));
 }
 
@@ -334,6 +336,49 @@ static void fence_of_another_buffer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(tx, buf, 0));
 }
 
+/* Signals no earlier than it is asked to */
+static bool lazy_enable_signaling(struct dma_fence *fence)
+{
+	return false;
+}
+
+static const char *lazy_name(struct dma_fence *fence)
+{
+	return "lazy";
+}
+
+static const struct dma_fence_ops lazy_ops = {
+	.get_driver_name = lazy_name,
+	.get_timeline_name = lazy_name,
+	.enable_signaling = lazy_enable_signaling,
+};
+
+/* Who does not wait comes again, and must find it signalled some day */
+static void fence_is_asked_to_signal(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct dma_resv *resv = buf->dmabuf->resv;
+	static DEFINE_SPINLOCK(lock);
+	struct dma_fence *fence;
+	int ret;
+
+	fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	dma_fence_init(fence, &lazy_ops, &lock, dma_fence_context_alloc(1), 1);
+	dma_resv_lock(resv, NULL);
+	ret = dma_resv_reserve_fences(resv, 1);
+	if (!ret)
+		dma_resv_add_fence(resv, fence, DMA_RESV_USAGE_WRITE);
+	dma_resv_unlock(resv);
+	KUNIT_EXPECT_EQ(test, 0, ret);
+
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(dma, buf, 0));
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
 static void fence_outlives_all(struct kunit *test)
 {
 	struct mock_dma *dma = mock_dma(test, IN);
@@ -365,6 +410,7 @@ static struct kunit_case iio_dmabuf_attach_cases[] = {
 	KUNIT_CASE(unbind_ends_what_waits),
 	KUNIT_CASE_PARAM(fence_has_usage, fence_usage_gen_params),
 	KUNIT_CASE(fence_of_another_buffer),
+	KUNIT_CASE(fence_is_asked_to_signal),
 	KUNIT_CASE(fence_outlives_all),
 	{}
 };
