@@ -211,10 +211,13 @@ static int iio_dma_fileio_fill(struct iio_dma_buffer_queue *queue, size_t size)
 		ret = iio_dma_block_prepare(block);
 		if (ret)
 			return ret;
-		if (iio_dma_queue_is_input(queue))
+		if (iio_dma_queue_is_input(queue)) {
 			iio_dma_queue_run(queue, block);
-		else
-			list_add_tail(&block->head, &fileio->done);
+			continue;
+		}
+		spin_lock_irq(&queue->list_lock);
+		list_add_tail(&block->head, &fileio->done);
+		spin_unlock_irq(&queue->list_lock);
 	}
 	fileio->enabled = true;
 

@@ -89,8 +89,10 @@ iio_dma_block_alloc(struct iio_dma_buffer_queue *queue, size_t coherent_size)
 	block->fileio = true;
 	block->size = coherent_size;
 	block->bytes_used = coherent_size;
+	/* How much is asked for is up to user space */
 	block->vaddr = dma_alloc_coherent(queue->dev, PAGE_ALIGN(coherent_size),
-					  &block->phys_addr, GFP_KERNEL);
+					  &block->phys_addr,
+					  GFP_KERNEL | __GFP_NOWARN);
 	if (!block->vaddr) {
 		iio_dma_block_put(block);
 		return NULL;

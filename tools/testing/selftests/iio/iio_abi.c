@@ -222,6 +222,16 @@ TEST_F(iio, write_after_a_failed_transfer)
 	ASSERT_EQ(0, buffer_enable(self->sim.dac, false));
 }
 
+/* Two blocks for read() of which not even one can be had */
+TEST_F(iio, length_beyond_memory)
+{
+	ASSERT_EQ(0, iio_write(self->sim.adc, "buffer0/length", "4000000000"));
+	EXPECT_EQ(-ENOMEM, buffer_enable(self->sim.adc, true));
+	ASSERT_EQ(0, iio_write(self->sim.adc, "buffer0/length", "1024"));
+	ASSERT_EQ(0, buffer_enable(self->sim.adc, true));
+	ASSERT_EQ(0, buffer_enable(self->sim.adc, false));
+}
+
 TEST_F(iio, alignment_is_told)
 {
 	EXPECT_EQ(SAMPLE, iio_read(self->sim.adc, "buffer0/length_align_bytes"));
