@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -314,6 +315,38 @@ TEST_F(life, unbind_wakes_poll)
 	EXPECT_EQ(0, sim_remove(&self->sim));
 	self->sim.dma[0] = 0;
 	EXPECT_EQ(1, caller_join(&caller));
+}
+
+/* And of epoll, exclusively, on the buffer's own file */
+static int call_epoll(struct caller *caller)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), count;
+
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, caller->fd, &event))
+		return -errno;
+	count = epoll_wait(epoll, &event, 1, SOON_MS);
+	close(epoll);
+	return count == 1 ? (int)event.events : -ETIMEDOUT;
+}
+
+/* More of them than there are other reasons to wake one */
+TEST_F(life, unbind_wakes_all_pollers)
+{
+	struct caller callers[4];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(callers); i++) {
+		callers[i] = (struct caller) {
+			.call = call_epoll, .fd = self->buffer,
+		};
+		ASSERT_EQ(0, caller_start(&callers[i]));
+		EXPECT_TRUE(caller_waits(&callers[i]));
+	}
+	EXPECT_EQ(0, sim_remove(&self->sim));
+	self->sim.dma[0] = 0;
+	for (i = 0; i < ARRAY_SIZE(callers); i++)
+		EXPECT_EQ(EPOLLERR | EPOLLHUP, caller_join(&callers[i]));
 }
 
 /* A child that owns it all, but for the sync_files that it passes on */

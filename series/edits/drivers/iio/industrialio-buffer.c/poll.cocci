@@ -12,3 +12,15 @@ identifier dev, rb;
 +		return EPOLLERR | EPOLLHUP;
  	...
  }
+
+// That its device is gone concerns all who wait, exclusive ones too.
+@@
+expression q;
+@@
+ iio_buffer_wakeup_poll(...)
+ {
+ <...
+-wake_up(q);
++wake_up_all(q);
+ ...>
+ }
