@@ -48,11 +48,18 @@ importers: tree
 series: tree
 	@lab/series
 
-apply: deps
+apply: base
 	@lab/apply
 
 check-series: tree
 	@lab/check-series
+
+check-patches: tree
+	@STEPS=none lab/check-series
+
+check-apply: tree
+	@lab/check-apply
+	@$(MAKE) --no-print-directory PROFILE=applied test
 
 docs: tree
 	@lab/deps python3-sphinx python3-sphinx-rtd-theme graphviz
@@ -93,12 +100,12 @@ clean:
 		build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/*.cpio \
-		build/series* build/apply build/*.built build/*.wanted build/accel*
+		build/series* build/apply* build/*.built build/*.wanted build/accel*
 
 distclean:
 	rm -rf build
 
 .PHONY: help run test shell bench kunit lint promises importers docs coverage
-.PHONY: regressions series apply check-series
+.PHONY: regressions series apply check-series check-patches check-apply
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:

@@ -97,6 +97,7 @@ source_of()
 {
 	case $1 in
 	stock) echo "$stock_tree" ;;
+	applied) echo "$out/tree.applied" ;;
 	*) echo "$tree" ;;
 	esac
 }
@@ -104,8 +105,8 @@ source_of()
 check_profile()
 {
 	case $profile in
-	plain | debug | gcov | stock) ;;
-	*) die "PROFILE=$profile: it can be plain, debug, gcov or stock" ;;
+	plain | debug | gcov | stock | applied) ;;
+	*) die "PROFILE=$profile: it can be plain, debug, gcov, stock or applied" ;;
 	esac
 }
 
