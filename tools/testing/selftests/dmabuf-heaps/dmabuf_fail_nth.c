@@ -198,11 +198,13 @@ PATH(mmap_cma, HEAP_CMA, 64 * KIB, run_mmap, undo_mmap, 2);
 PATH(sync, HEAP_SYSTEM, 4 * KIB, run_sync, NULL, 2);
 PATH(set_name, HEAP_SYSTEM, 4 * KIB, run_name, undo_name, 2);
 PATH(export_fence, HEAP_SYSTEM, 4 * KIB, run_export_sync_file, close_got, 4);
+
 /* Two fences have to be made one */
 FIXTURE_VARIANT_ADD(path, export_fences) {
 	.heap = HEAP_SYSTEM, .size = 4 * KIB, .run = run_export_sync_file,
 	.undo = close_got, .points = 6, .busy = true,
 };
+
 PATH(import_fence, HEAP_SYSTEM, 4 * KIB, run_import_sync_file, NULL, 1);
 PATH(epoll, HEAP_SYSTEM, 4 * KIB, run_epoll, undo_epoll, 2);
 PATH(prime_import, HEAP_SYSTEM, MIB, run_import, undo_import, 4);
