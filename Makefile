@@ -24,7 +24,7 @@ run: demo accel
 test: initramfs accel
 	@lab/test
 
-shell: initramfs demo accel
+shell: initramfs accel
 	@lab/shell
 
 bench: deps
@@ -61,9 +61,9 @@ check-apply: tree
 	@lab/check-apply
 	@$(MAKE) --no-print-directory PROFILE=applied test
 
-docs: tree
+htmldocs: tree
 	@lab/deps python3-sphinx python3-sphinx-rtd-theme graphviz
-	@lab/docs
+	@lab/htmldocs
 
 coverage:
 	@lab/deps lcov
@@ -86,7 +86,7 @@ kernel: tree
 init: kernel
 	@lab/init
 
-initramfs: init
+initramfs: init demo
 	@lab/initramfs
 
 demo: init
@@ -105,7 +105,7 @@ clean:
 distclean:
 	rm -rf build
 
-.PHONY: help run test shell bench kunit lint promises importers docs coverage
+.PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:
