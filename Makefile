@@ -36,6 +36,9 @@ kunit: tree
 lint: tree
 	@lab/lint
 
+check-syzkaller: kernel
+	@lab/check-syzkaller
+
 promises:
 	@lab/promises
 
@@ -107,5 +110,6 @@ distclean:
 
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
+.PHONY: check-syzkaller
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:
