@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# awk -v csv=FILE -f bench.awk stock.1 series.1 ...: what the guests measured, as
-# a table and, for programs, in FILE. A figure is the mean of the rounds; spread
+# awk -v csv=FILE -v converter=N -f bench.awk stock.1 series.1 ...: what the guests
+# measured, as a table and, for programs, in FILE. N is what the simulated
+# converter has in a transfer. A figure is the mean of the rounds; spread
 # is how far apart they are, of the kernel where that is more, in percent.
 
 BEGIN { FS = "\t" }
@@ -84,9 +85,14 @@ function by_size(size,    dmabuf, copied)
 {
 	dmabuf = mean("iio/stream/" size "/dmabuf", "series")
 	copied = mean("iio/stream/" size "/read", "series")
-	if (dmabuf && copied)
-		printf "capture: a block of %s by DMABUF is %.2f of one by read()\n",
-			size, dmabuf / copied
+	if (!dmabuf || !copied)
+		return
+	printf "capture: a block of %s by DMABUF is %.2f of one by read()",
+		size, dmabuf / copied
+	if (converter)
+		printf ", %.2f without what the\n  converter has in it (%d)",
+			(dmabuf - converter) / (copied - converter), converter
+	print ""
 }
 
 END {
