@@ -3,6 +3,7 @@
 # lab/ that does nothing when its inputs are unchanged.
 
 PROFILE ?= plain
+ARCH ?=
 KSRC ?=
 ACCEL ?=
 JOBS ?= $(shell nproc)
@@ -13,7 +14,7 @@ SIGNOFF ?=
 KDIR ?=
 DRYRUN ?=
 STEPS ?=
-export PROFILE KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
+export PROFILE ARCH KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
 
 help:
 	@lab/help
@@ -103,7 +104,8 @@ clean:
 		build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/*.cpio \
-		build/series* build/apply* build/*.built build/*.wanted build/accel*
+		build/series* build/apply* build/*.built build/*.wanted build/accel* \
+		build/arm64-*
 
 distclean:
 	rm -rf build

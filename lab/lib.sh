@@ -13,6 +13,7 @@ base=${LAB_BASE:-$out/base}
 tree=${LAB_TREE:-$out/tree}
 stock_tree=$out/tree.stock
 profile=${PROFILE:-plain}
+arch=${ARCH:-x86}
 jobs=${JOBS:-$(nproc)}
 
 # The make that called us must not steer the makes that we call.
@@ -105,9 +106,17 @@ source_of()
 check_profile()
 {
 	case $profile in
-	plain | debug | gcov | stock | applied) ;;
+	plain | debug | gcov | stock) ;;
+	# its configuration begins from that of x86
+	applied) only_x86 ;;
 	*) die "PROFILE=$profile: it can be plain, debug, gcov, stock or applied" ;;
 	esac
+}
+
+# For steps that build or measure for this machine alone
+only_x86()
+{
+	[ "$arch" = x86 ] || die "ARCH=$arch: this is for x86 only"
 }
 
 # newer A B: A is there and newer than B, or B is not there
@@ -188,12 +197,38 @@ kmake()
 	src=$1
 	obj=$2
 	shift 2
-	nice make -C "$src" O="$obj" CC="$kcc" -j"$jobs" "$@"
+	# shellcheck disable=SC2086 # a list of words
+	nice make -C "$src" O="$obj" $arch_args CC="$kcc" -j"$jobs" "$@"
 }
 
 # Objects are the same in whatever directory this repository is
 export CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1
-kcc=gcc
+
+# What is built for another architecture has its name before that of the profile,
+# in all of build/: kernel is that of PROFILE and ARCH. cc makes programs.
+# shellcheck disable=SC2034 # for the steps, not for this file
+for_arch()
+{
+	case $arch in
+	x86 | x86_64)
+		# an empty one is none, but not to the kernel's make
+		unset ARCH || :
+		arch=x86 cross='' arch_args='' boot_image=vmlinux
+		;;
+	arm64)
+		cross=arm64-
+		arch_args='ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-'
+		boot_image=arch/arm64/boot/Image
+		;;
+	*)
+		die "ARCH=$arch: it can be x86 or arm64"
+		;;
+	esac
+	kernel=$cross$profile
+}
+for_arch
+cc=${arch_args##*=}gcc
+kcc=$cc
 if command -v ccache >/dev/null 2>&1; then
-	kcc='ccache gcc'
+	kcc="ccache $cc"
 fi
