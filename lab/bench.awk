@@ -81,16 +81,16 @@ function show(name,    stock, series, ratio, s, t, parts, group, short)
 		ratio == "more" ? "" : ratio, s > csv
 }
 
-function by_size(size,    dmabuf, copied)
+function by_size(size, way, how,    dmabuf, copied)
 {
-	dmabuf = mean("iio/stream/" size "/dmabuf", "series")
+	dmabuf = mean("iio/stream/" size "/" way, "series")
 	copied = mean("iio/stream/" size "/read", "series")
 	if (!dmabuf || !copied)
 		return
-	printf "capture: a block of %s by DMABUF is %.2f of one by read()",
-		size, dmabuf / copied
+	printf "capture of %s by DMABUF, %s: %.2f of read()", size, how,
+		dmabuf / copied
 	if (converter)
-		printf ", %.2f without what the\n  converter has in it (%d)",
+		printf ", %.2f without the converter's %d",
 			(dmabuf - converter) / (copied - converter), converter
 	print ""
 }
@@ -102,8 +102,10 @@ END {
 	for (i = 1; i <= n; i++)
 		show(order[i])
 	print ""
-	by_size("64K")
-	by_size("1M")
+	by_size("64K", "dmabuf", "SYNC waits")
+	by_size("64K", "dmabuf-poll", "poll() before SYNC")
+	by_size("1M", "dmabuf", "SYNC waits")
+	by_size("1M", "dmabuf-poll", "poll() before SYNC")
 	printf "%d figures, %d of them more than stock's\n", n, above
 	if (worst)
 		printf "rounds differ most, by %.1f %%, in %s\n", worst, worst_name
