@@ -16,6 +16,7 @@ DRYRUN ?=
 STEPS ?=
 export PROFILE ARCH KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
 
+
 help:
 	@lab/help
 
@@ -24,6 +25,9 @@ run: demo accel
 
 test: initramfs accel
 	@lab/test
+
+fuzz: initramfs accel
+	@TESTS=_fuzz FUZZ_SEED='$(SEED)' FUZZ_OPS='$(OPS)' lab/test
 
 shell: initramfs accel
 	@lab/shell
@@ -112,6 +116,6 @@ distclean:
 
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
-.PHONY: check-syzkaller
+.PHONY: fuzz check-syzkaller
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:
