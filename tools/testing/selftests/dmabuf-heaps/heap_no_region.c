@@ -18,8 +18,11 @@ TEST(only_the_system_heap)
 
 	if (cma_region_name())
 		SKIP(return, "there is a CMA region; boot with cma=0");
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		EXPECT_EQ(-ENOENT, heap_open(names[i])) TH_LOG("%s", names[i]);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		EXPECT_EQ(-ENOENT, heap_open(names[i])) {
+			TH_LOG("%s", names[i]);
+		}
+	}
 	fd = heap_buffer(HEAP_SYSTEM, PAGE);
 	EXPECT_LE(0, fd);
 	close(fd);
