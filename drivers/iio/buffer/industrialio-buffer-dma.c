@@ -55,7 +55,9 @@ static void iio_dma_block_release(struct kref *kref)
  * iio_dma_block_put() - Drop a reference to a block
  * @block: the block
  *
- * Context: any for the block of a DMABUF, may sleep for one of fileio mode.
+ * Context: for the block of a DMABUF, interrupts, or where sleeping is allowed,
+ * as a large vector of vmalloc() is freed with it; may sleep for one of fileio
+ * mode.
  */
 void iio_dma_block_put(struct iio_dma_buffer_block *block)
 {
@@ -172,7 +174,8 @@ static void iio_dma_queue_driver_done(struct iio_dma_buffer_queue *queue,
  * submission and one at a time; the fences of a DMABUF signal in the order of
  * its transfers because of that. The driver must not use @block afterwards.
  *
- * Context: any; takes the queue's list_lock.
+ * Context: interrupts, hard or soft, or where sleeping is allowed; takes the
+ * queue's list_lock.
  */
 void iio_dma_buffer_block_done(struct iio_dma_buffer_block *block)
 {

@@ -269,6 +269,25 @@ iio_dmabuf_link(struct iio_dev_buffer_pair *ib)
 	return attach;
 }
 
+/*
+ * Mapping waits for what the exporter is still doing to the memory. Who does not
+ * want to wait is not let in for that.
+ */
+static int iio_dmabuf_lock_to_map(struct dma_resv *resv, bool nonblock)
+{
+	int ret;
+
+	ret = iio_dmabuf_resv_lock(resv, nonblock);
+	if (ret)
+		return ret;
+	if (nonblock && !dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL)) {
+		dma_resv_unlock(resv);
+		return -EBUSY;
+	}
+
+	return 0;
+}
+
 static int iio_dmabuf_map(struct iio_dmabuf_attach *attach,
 			  struct dma_buf *dmabuf, bool nonblock)
 {
@@ -276,10 +295,10 @@ static int iio_dmabuf_map(struct iio_dmabuf_attach *attach,
 	int ret;
 
 	/*
-	 * dma_buf_attach() waits for the lock whatever the caller wants. Who
-	 * has it for long has it now, so meet him here.
+	 * dma_buf_attach() waits for the lock, and may map, whatever the caller
+	 * wants. Who has it for long has it now, so meet him here.
 	 */
-	ret = iio_dmabuf_resv_lock(dmabuf->resv, nonblock);
+	ret = iio_dmabuf_lock_to_map(dmabuf->resv, nonblock);
 	if (ret)
 		return ret;
 	dma_resv_unlock(dmabuf->resv);
@@ -289,7 +308,7 @@ static int iio_dmabuf_map(struct iio_dmabuf_attach *attach,
 	if (IS_ERR(attach->dbattach))
 		return PTR_ERR(attach->dbattach);
 
-	ret = iio_dmabuf_resv_lock(dmabuf->resv, nonblock);
+	ret = iio_dmabuf_lock_to_map(dmabuf->resv, nonblock);
 	if (ret)
 		goto err_detach;
 
@@ -462,8 +481,9 @@ static int iio_dmabuf_ioctl_detach(struct iio_dev_buffer_pair *ib,
  * * -EPERM: ATTACH: not for this buffer. DETACH, ENQUEUE: not attached.
  *   ENQUEUE: queued already
  * * -EBUSY: ATTACH: attached already, or enabled for read() or write().
- *   ENQUEUE: in transfer, or the fences of others did not signal in time. Both:
- *   somebody has the DMABUF locked and the file is non-blocking
+ *   ENQUEUE: in transfer, or the fences of others did not signal in time. Both,
+ *   if the file is non-blocking: somebody has the DMABUF locked. ATTACH, too:
+ *   the exporter is not done with its memory
  * * -EINTR: a signal came
  * * -ENOMEM
  * * other: what the DMABUF's exporter says to ATTACH, or the driver to ENQUEUE

@@ -379,6 +379,56 @@ static void fence_is_asked_to_signal(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+static const struct dma_fence_ops exporters_ops = {
+	.get_driver_name = lazy_name,
+	.get_timeline_name = lazy_name,
+};
+
+/* Freed as a fence, so that is the first of it */
+struct exporters_fence {
+	struct dma_fence base;
+	struct delayed_work work;
+};
+
+static void exporter_done(struct work_struct *work)
+{
+	struct exporters_fence *fence = container_of(to_delayed_work(work),
+						     struct exporters_fence,
+						     work);
+
+	dma_fence_signal(&fence->base);
+}
+
+/* As a move that the exporter has started: ends by itself, but not at once */
+static void attach_does_not_wait_for_exporter(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+	struct dma_resv *resv = buf->dmabuf->resv;
+	static DEFINE_SPINLOCK(lock);
+	struct exporters_fence *fence;
+	int ret;
+
+	fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	INIT_DELAYED_WORK(&fence->work, exporter_done);
+	dma_fence_init(&fence->base, &exporters_ops, &lock,
+		       dma_fence_context_alloc(1), 1);
+	dma_resv_lock(resv, NULL);
+	ret = dma_resv_reserve_fences(resv, 1);
+	if (!ret)
+		dma_resv_add_fence(resv, &fence->base, DMA_RESV_USAGE_KERNEL);
+	dma_resv_unlock(resv);
+	KUNIT_EXPECT_EQ(test, 0, ret);
+
+	schedule_delayed_work(&fence->work, HZ / 2);
+	KUNIT_EXPECT_EQ(test, -EBUSY, mock_attach(dma, buf));
+	KUNIT_EXPECT_EQ(test, 0, buf->mapped);
+	flush_delayed_work(&fence->work);
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, buf));
+	dma_fence_put(&fence->base);
+}
+
 static void fence_outlives_all(struct kunit *test)
 {
 	struct mock_dma *dma = mock_dma(test, IN);
@@ -400,6 +450,7 @@ static struct kunit_case iio_dmabuf_attach_cases[] = {
 	KUNIT_CASE(attach_fails_to_map),
 	KUNIT_CASE(attach_beside_lock),
 	KUNIT_CASE(attach_is_interruptible),
+	KUNIT_CASE(attach_does_not_wait_for_exporter),
 	KUNIT_CASE(attach_in_fileio_mode),
 	KUNIT_CASE(attach_keeps_what_is_queued),
 	KUNIT_CASE(detach_ends_what_waits),
