@@ -5,6 +5,7 @@
  * dmabuf_v4l2.c, it is the buffers that are tested.
  */
 #include <fcntl.h>
+#include <time.h>
 
 #include "../kselftest_harness.h"
 #include "dmabuf_test.h"
@@ -97,11 +98,38 @@ FIXTURE_TEARDOWN(through)
 	EXPECT_TRUE(_metadata->exit_code || heap_mark_back(&self->mark));
 }
 
+/*
+ * Words of a captured frame that are neither fill_words(seed) nor, as vivid may
+ * have played the second before the first is captured, the one after. Noise, in
+ * which no word is right, is what vivid captures when it is not connected.
+ */
+static long captured_differs(struct video_queue *to, const int in[2],
+			     __u64 seed)
+{
+	const long words = to->size / sizeof(__u64);
+	time_t last = time(NULL) + VIDEO_WAIT_MS / 1000;
+	long bad;
+
+	do {
+		int slot = queue_get(to);
+
+		if (slot < 0)
+			return slot;
+		bad = buffer_differs(in[slot], to->size, seed);
+		if (bad == words)
+			bad = buffer_differs(in[slot], to->size, seed + 1);
+		if (bad != words || queue_put(to, slot, in[slot]))
+			break;
+		video_loop_connect(to->fd);
+	} while (time(NULL) < last);
+	return bad;
+}
+
 /* The frame of one heap's buffer, word for word, in the other heap's */
 TEST_F(through, frame_is_the_same)
 {
 	struct video_queue *from = &self->from, *to = &self->to;
-	int i, slot;
+	int i;
 
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, queue_put(from, i, self->out[i]));
@@ -109,11 +137,7 @@ TEST_F(through, frame_is_the_same)
 	}
 	ASSERT_EQ(0, queue_stream(from, true));
 	ASSERT_EQ(0, queue_stream(to, true));
-	slot = queue_get(to);
-	ASSERT_LE(0, slot);
-	/* vivid may have played the second by the time the first is captured */
-	if (buffer_differs(self->in[slot], to->size, 80))
-		EXPECT_EQ(0, buffer_differs(self->in[slot], to->size, 81));
+	EXPECT_EQ(0, captured_differs(to, self->in, 80));
 	EXPECT_EQ(0, buffer_differs(self->out[0], from->size, 80));
 	EXPECT_EQ(0, buffer_differs(self->out[1], from->size, 81));
 	EXPECT_LE(0, queue_get(from));
@@ -161,7 +185,7 @@ TEST_F(through, own_buffer_is_the_source)
 		void *addr = queue_map(&own, i, &len);
 
 		ASSERT_NE(NULL, addr);
-		fill_words(addr, len, 85);
+		fill_words(addr, len, 85 + i);
 		munmap(addr, len);
 		fds[i] = queue_export(&own, i, O_RDWR | O_CLOEXEC);
 		ASSERT_LE(0, fds[i]);
@@ -170,9 +194,7 @@ TEST_F(through, own_buffer_is_the_source)
 	}
 	ASSERT_EQ(0, queue_stream(from, true));
 	ASSERT_EQ(0, queue_stream(to, true));
-	i = queue_get(to);
-	ASSERT_LE(0, i);
-	EXPECT_EQ(0, buffer_differs(self->in[i], to->size, 85));
+	EXPECT_EQ(0, captured_differs(to, self->in, 85));
 	for (i = 0; i < 2; i++)
 		close(fds[i]);
 	close(own.fd);

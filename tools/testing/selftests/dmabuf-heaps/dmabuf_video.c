@@ -123,7 +123,18 @@ static int find_output(int fd, const char *name)
 	return -ENOENT;
 }
 
-/* What goes to the HDMI output of the first vivid comes in at its HDMI input */
+/*
+ * What goes to the HDMI output of the first vivid comes in at its HDMI input,
+ * unless vivid takes it back: setting the control queues work that goes through
+ * all such controls, and work that is quick still finds the value of before and
+ * resets the control to it. Nothing tells when that work is done.
+ */
+int video_loop_connect(int capture)
+{
+	return video_menu(capture, "HDMI 000-0 Is Connected To",
+			  "Output HDMI 000");
+}
+
 int video_loop_format(int capture, int output)
 {
 	struct v4l2_dv_timings timings = V4L2_DV_BT_CEA_640X480P59_94;
@@ -137,8 +148,7 @@ int video_loop_format(int capture, int output)
 	if (!ret)
 		ret = do_ioctl(output, VIDIOC_S_OUTPUT, &out);
 	if (!ret)
-		ret = video_menu(capture, "HDMI 000-0 Is Connected To",
-				 "Output HDMI 000");
+		ret = video_loop_connect(capture);
 	if (!ret)
 		ret = video_menu(capture, "OSD Text Mode", "None");
 	if (!ret)

@@ -26,6 +26,7 @@ bool vivid_is_contig(void);
 /* Controls go by their names and items by how they begin */
 int video_menu(int fd, const char *control, const char *item);
 int video_capture_format(int fd, __u32 width, __u32 height);
+int video_loop_connect(int capture);
 int video_loop_format(int capture, int output);
 
 /**
