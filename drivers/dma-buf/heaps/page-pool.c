@@ -35,6 +35,7 @@
 #include <linux/seq_file.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/topology.h>
 #include <linux/vmstat.h>
 #include <uapi/linux/sched/types.h>
@@ -44,8 +45,7 @@
 /* How long used chunks are gathered before the worker is woken, in jiffies */
 #define HEAP_POOL_DELAY	1
 
-static void heap_pool_account(struct heap_pool *pool, struct page *page,
-			      long nr_pages)
+static void heap_pool_account(struct page *page, long nr_pages)
 {
 	mod_node_page_state(page_pgdat(page), NR_KERNEL_MISC_RECLAIMABLE,
 			    nr_pages);
@@ -55,7 +55,7 @@ static void heap_pool_account(struct heap_pool *pool, struct page *page,
 static void heap_pool_release(struct heap_pool *pool, struct page *page,
 			      unsigned int order)
 {
-	heap_pool_account(pool, page, -(1L << order));
+	heap_pool_account(page, -(1L << order));
 	atomic_long_sub(1L << order, &pool->held);
 	__free_pages(page, order);
 }
@@ -179,7 +179,7 @@ struct page *heap_pool_get(struct heap_pool *pool, unsigned int order)
 	if (used)
 		heap_pool_zero(page, order);
 
-	heap_pool_account(pool, page, -(1L << order));
+	heap_pool_account(page, -(1L << order));
 	atomic_long_sub(1L << order, &pool->held);
 	return page;
 }
@@ -228,7 +228,7 @@ void heap_pool_put(struct heap_pool *pool, struct page *page,
 		return;
 	}
 
-	heap_pool_account(pool, page, 1L << order);
+	heap_pool_account(page, 1L << order);
 	heap_pool_add(&node->lists[order], page, HEAP_POOL_USED);
 	if (node->worker && heap_pool_wants(&node->lists[order]))
 		kthread_queue_delayed_work(node->worker, &node->work,
@@ -378,18 +378,11 @@ static unsigned long heap_pool_release_pages(struct heap_pool_node *node,
 	return freed;
 }
 
-static struct heap_pool_node *heap_pool_shrinker_node(struct shrinker *shrinker,
-						      struct shrink_control *sc)
-{
-	struct heap_pool *pool = shrinker->private_data;
-
-	return pool->nodes[sc->nid];
-}
-
 static unsigned long heap_pool_count_objects(struct shrinker *shrinker,
 					     struct shrink_control *sc)
 {
-	struct heap_pool_node *node = heap_pool_shrinker_node(shrinker, sc);
+	struct heap_pool *pool = shrinker->private_data;
+	struct heap_pool_node *node = pool->nodes[sc->nid];
 	unsigned long nr_pages = 0;
 	unsigned int i;
 
@@ -405,13 +398,16 @@ static unsigned long heap_pool_count_objects(struct shrinker *shrinker,
 static unsigned long heap_pool_scan_objects(struct shrinker *shrinker,
 					    struct shrink_control *sc)
 {
-	struct heap_pool_node *node = heap_pool_shrinker_node(shrinker, sc);
+	struct heap_pool *pool = shrinker->private_data;
+	struct heap_pool_node *node = pool->nodes[sc->nid];
 
 	if (!node)
 		return SHRINK_STOP;
 
 	/* A large chunk may be more than was asked for. */
 	sc->nr_scanned = heap_pool_release_pages(node, sc->nr_to_scan);
+	/* So that no more is taken from others than is needed besides. */
+	mm_account_reclaimed_pages(sc->nr_scanned);
 	return sc->nr_scanned ?: SHRINK_STOP;
 }
 
@@ -591,9 +587,8 @@ struct heap_pool *heap_pool_create(const char *name, unsigned long limit,
 		heap_pool_destroy(pool);
 		return NULL;
 	}
-	pool->debugfs = debugfs_create_file(name, 0444,
-					    heap_pool_debugfs_dir(), pool,
-					    &heap_pool_fops);
+	pool->debugfs = debugfs_create_file(name, 0444, heap_pool_debugfs_dir(),
+					    pool, &heap_pool_fops);
 	return pool;
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_create, DMA_BUF_HEAP);

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/string.h>
+#include <linux/swap.h>
 #include <linux/vmstat.h>
 
 #include "../heaps/page-pool.h"
@@ -253,6 +254,21 @@ static void shrinks_to_nothing(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, heap_pool_get(pool, order));
 }
 
+/* Whoever reclaims knows what it has got, and need not go on. */
+static void shrinking_is_progress(struct kunit *test)
+{
+	struct heap_pool *pool = pool_create(test, false);
+	struct reclaim_state state = { };
+
+	KUNIT_ASSERT_NULL(test, current->reclaim_state);
+	heap_pool_put(pool, chunk_dirty(test, POOL_ORDER), POOL_ORDER);
+	heap_pool_put(pool, chunk_dirty(test, 0), 0);
+	current->reclaim_state = &state;
+	pool_shrink(pool, 2);
+	current->reclaim_state = NULL;
+	KUNIT_EXPECT_EQ(test, state.reclaimed, 1 + (1 << POOL_ORDER));
+}
+
 /* What has been given back has to be wanted anew. */
 static void shrinking_forgets(struct kunit *test)
 {
@@ -368,6 +384,7 @@ static struct kunit_case page_pool_cases[] = {
 	KUNIT_CASE(shared_chunk_is_not_kept),
 	KUNIT_CASE(limit_is_kept),
 	KUNIT_CASE(shrinks_to_nothing),
+	KUNIT_CASE(shrinking_is_progress),
 	KUNIT_CASE(shrinking_forgets),
 	KUNIT_CASE(counted_as_reclaimable),
 	KUNIT_CASE(users_at_once),
