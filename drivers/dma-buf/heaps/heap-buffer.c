@@ -17,7 +17,6 @@
 #include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/limits.h>
-#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
@@ -38,6 +37,17 @@ struct heap_mapping {
 	struct device *dev;
 	enum dma_data_direction dir;
 	struct list_head node;
+};
+
+/*
+ * What a device takes as one segment: at most @max pages, all of which have the
+ * same number but for the bits of @boundary. These are of physical addresses,
+ * as are those that a device without an IOMMU is given; an IOMMU's driver places
+ * what it joins.
+ */
+struct heap_limits {
+	unsigned long max;
+	unsigned long boundary;
 };
 
 /* Chunks. */
@@ -159,17 +169,20 @@ err_put_chunks:
  */
 
 /*
- * The longest segment that @dev takes, in pages. Bounce buffers, where it
- * needs them, are found for one segment at a time.
+ * What @dev takes as one segment, in pages. Bounce buffers, where it needs them,
+ * are found for one segment at a time.
  */
-static unsigned long heap_buffer_max_segment(struct device *dev)
+static struct heap_limits heap_limits_of(struct device *dev)
 {
 	size_t max = min_t(size_t, dma_get_max_seg_size(dev),
 			   dma_max_mapping_size(dev));
 
 	/* A segment's length is an unsigned int. */
 	max = min_t(size_t, max, UINT_MAX);
-	return max(max >> PAGE_SHIFT, 1UL);
+	return (struct heap_limits){
+		.max = max(max >> PAGE_SHIFT, 1UL),
+		.boundary = dma_get_seg_boundary(dev) >> PAGE_SHIFT,
+	};
 }
 
 /*
@@ -187,12 +200,23 @@ static unsigned long heap_buffer_run_end(struct heap_buffer *buffer,
 	return pfn;
 }
 
+/* Where the segment that begins at @pfn ends; at @end there is no more. */
+static unsigned long heap_limits_end(const struct heap_limits *limits,
+				     unsigned long pfn, unsigned long end)
+{
+	/* There may be no boundary, or none after it: the last page counts. */
+	unsigned long last = min(end - 1, pfn | limits->boundary);
+
+	return min(last + 1, pfn + limits->max);
+}
+
 /*
- * How many segments of at most @max_pages the buffer is cut into. Chunks that
- * follow each other are joined.
+ * Cut the buffer into segments, with chunks that follow each other joined.
+ * Without @sg they are only counted. Returns how many there are.
  */
-static unsigned int heap_buffer_count_segments(struct heap_buffer *buffer,
-					       unsigned long max_pages)
+static unsigned int heap_buffer_cut(struct heap_buffer *buffer,
+				    const struct heap_limits *limits,
+				    struct scatterlist *sg)
 {
 	unsigned int count = 0;
 	unsigned int i = 0;
@@ -201,36 +225,26 @@ static unsigned int heap_buffer_count_segments(struct heap_buffer *buffer,
 		unsigned long pfn = page_to_pfn(buffer->chunks[i].page);
 		unsigned long end = heap_buffer_run_end(buffer, pfn, &i);
 
-		count += DIV_ROUND_UP(end - pfn, max_pages);
+		while (pfn < end) {
+			unsigned long next = heap_limits_end(limits, pfn, end);
+
+			if (sg) {
+				sg_set_page(sg, pfn_to_page(pfn),
+					    (next - pfn) << PAGE_SHIFT, 0);
+				sg = sg_next(sg);
+			}
+			pfn = next;
+			count++;
+		}
 	}
 
 	return count;
 }
 
-static void heap_buffer_cut(struct heap_buffer *buffer, unsigned long max_pages,
-			    struct scatterlist *sg)
-{
-	unsigned int i = 0;
-
-	while (i < buffer->nr_chunks) {
-		unsigned long pfn = page_to_pfn(buffer->chunks[i].page);
-		unsigned long end = heap_buffer_run_end(buffer, pfn, &i);
-
-		while (pfn < end) {
-			unsigned long nr_pages = min(end - pfn, max_pages);
-
-			sg_set_page(sg, pfn_to_page(pfn),
-				    nr_pages << PAGE_SHIFT, 0);
-			sg = sg_next(sg);
-			pfn += nr_pages;
-		}
-	}
-}
-
 static struct heap_mapping *heap_mapping_create(struct heap_buffer *buffer,
 						struct device *dev)
 {
-	unsigned long max_pages = heap_buffer_max_segment(dev);
+	const struct heap_limits limits = heap_limits_of(dev);
 	struct heap_mapping *mapping;
 	int ret;
 
@@ -239,14 +253,14 @@ static struct heap_mapping *heap_mapping_create(struct heap_buffer *buffer,
 		return ERR_PTR(-ENOMEM);
 
 	ret = sg_alloc_table(&mapping->sgt,
-			     heap_buffer_count_segments(buffer, max_pages),
+			     heap_buffer_cut(buffer, &limits, NULL),
 			     GFP_KERNEL);
 	if (ret) {
 		kfree(mapping);
 		return ERR_PTR(ret);
 	}
 
-	heap_buffer_cut(buffer, max_pages, mapping->sgt.sgl);
+	heap_buffer_cut(buffer, &limits, mapping->sgt.sgl);
 	mapping->dev = dev;
 	return mapping;
 }

@@ -215,37 +215,57 @@ static void table_twice(struct kunit *test)
 	mock_importer_unmap(imp, a, DMA_BIDIRECTIONAL);
 }
 
-/* @segments: of how many entries the table is, all but the last of @limit */
+/*
+ * @segments: of how many entries the table is, none longer than @limit, nor
+ * with bytes on both sides of a multiple of @boundary + 1, if there is one. The
+ * memory begins at a multiple of MOCK_HEAP_SIZE.
+ */
 static const struct heap_segment {
 	const char *name;
 	unsigned int limit;
+	unsigned long boundary;
 	struct heap_layout layout;
 	unsigned int segments;
 } heap_segments[] = {
-	{ "one_page", PAGE_SIZE, { .chunk_pages = MOCK_HEAP_PAGES },
+	{ "one_page", PAGE_SIZE, 0, { .chunk_pages = MOCK_HEAP_PAGES },
 	  MOCK_HEAP_PAGES },
-	{ "three_pages", 3 * PAGE_SIZE, { .chunk_pages = MOCK_HEAP_PAGES },
+	{ "three_pages", 3 * PAGE_SIZE, 0, { .chunk_pages = MOCK_HEAP_PAGES },
 	  DIV_ROUND_UP(MOCK_HEAP_PAGES, 3) },
-	{ "half", MOCK_HEAP_SIZE / 2, { .chunk_pages = MOCK_HEAP_PAGES }, 2 },
-	{ "all", MOCK_HEAP_SIZE, { .chunk_pages = MOCK_HEAP_PAGES }, 1 },
-	{ "not_whole_pages", 2 * PAGE_SIZE + 512,
+	{ "half", MOCK_HEAP_SIZE / 2, 0, { .chunk_pages = MOCK_HEAP_PAGES },
+	  2 },
+	{ "all", MOCK_HEAP_SIZE, 0, { .chunk_pages = MOCK_HEAP_PAGES }, 1 },
+	{ "not_whole_pages", 2 * PAGE_SIZE + 512, 0,
 	  { .chunk_pages = MOCK_HEAP_PAGES }, MOCK_HEAP_PAGES / 2 },
-	{ "unlimited", UINT_MAX, { .chunk_pages = MOCK_HEAP_PAGES }, 1 },
-	{ "unlimited_merges", UINT_MAX, { .chunk_pages = 1 }, 1 },
-	{ "three_pages_merges", 3 * PAGE_SIZE, { .chunk_pages = 1 },
+	{ "unlimited", UINT_MAX, 0, { .chunk_pages = MOCK_HEAP_PAGES }, 1 },
+	{ "unlimited_merges", UINT_MAX, 0, { .chunk_pages = 1 }, 1 },
+	{ "three_pages_merges", 3 * PAGE_SIZE, 0, { .chunk_pages = 1 },
 	  DIV_ROUND_UP(MOCK_HEAP_PAGES, 3) },
-	{ "unlimited_not_adjacent", UINT_MAX,
+	{ "unlimited_not_adjacent", UINT_MAX, 0,
 	  { .chunk_pages = 1, .reverse = true }, MOCK_HEAP_PAGES },
-	{ "two_pages_not_adjacent", 2 * PAGE_SIZE,
+	{ "two_pages_not_adjacent", 2 * PAGE_SIZE, 0,
 	  { .chunk_pages = 4, .reverse = true }, MOCK_HEAP_PAGES / 2 },
+	{ "boundary", UINT_MAX, 4 * PAGE_SIZE - 1,
+	  { .chunk_pages = MOCK_HEAP_PAGES }, MOCK_HEAP_PAGES / 4 },
+	{ "boundary_merges", UINT_MAX, 8 * PAGE_SIZE - 1,
+	  { .chunk_pages = 1 }, MOCK_HEAP_PAGES / 8 },
+	{ "boundary_not_adjacent", UINT_MAX, 8 * PAGE_SIZE - 1,
+	  { .chunk_pages = 4, .reverse = true }, MOCK_HEAP_PAGES / 4 },
+	/* Three pages and one of four, again and again */
+	{ "boundary_and_limit", 3 * PAGE_SIZE, 4 * PAGE_SIZE - 1,
+	  { .chunk_pages = MOCK_HEAP_PAGES }, MOCK_HEAP_PAGES / 2 },
+	{ "boundary_of_a_page", UINT_MAX, PAGE_SIZE - 1,
+	  { .chunk_pages = MOCK_HEAP_PAGES }, MOCK_HEAP_PAGES },
+	{ "boundary_far_away", UINT_MAX, U32_MAX,
+	  { .chunk_pages = MOCK_HEAP_PAGES }, 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(heap_segment, heap_segments, name);
 
-/* R18: no segment longer than the device takes, none shorter than need be. */
+/* R18: no segment that the device does not take, none shorter than need be. */
 static void table_fits_device(struct kunit *test)
 {
 	const struct heap_segment *param = test->param_value;
+	const unsigned long boundary = param->boundary ?: ULONG_MAX;
 	struct mock_importer *imp = mock_importer_create(test, "imp");
 	struct dma_buf *dmabuf;
 	struct scatterlist *sg;
@@ -256,6 +276,7 @@ static void table_fits_device(struct kunit *test)
 	use_layout(&param->layout);
 	dmabuf = mock_heap_alloc(test);
 	dma_set_max_seg_size(imp->dev, param->limit);
+	dma_set_seg_boundary(imp->dev, param->boundary);
 	KUNIT_ASSERT_EQ(test, mock_importer_attach(test, imp, dmabuf, false),
 			0);
 	sgt = mock_importer_map(imp, DMA_BIDIRECTIONAL);
@@ -264,6 +285,9 @@ static void table_fits_device(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sgt->nents, param->segments);
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		KUNIT_EXPECT_LE(test, sg_dma_len(sg), param->limit);
+		KUNIT_EXPECT_EQ(test, sg_dma_address(sg) | boundary,
+				(sg_dma_address(sg) + sg_dma_len(sg) - 1) |
+				boundary);
 		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(sg_dma_len(sg)));
 		total += sg_dma_len(sg);
 	}
