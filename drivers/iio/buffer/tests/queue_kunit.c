@@ -6,6 +6,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/module.h>
+#include <linux/string_choices.h>
 
 #include "mock-dma.h"
 
@@ -250,7 +251,7 @@ static const struct queue_size {
 static void queue_size_desc(const struct queue_size *size, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%zu bytes, %s", size->bytes,
-		 size->enabled ? "enabled" : "disabled");
+		 str_enabled_disabled(size->enabled));
 }
 
 KUNIT_ARRAY_PARAM(queue_size, queue_sizes, queue_size_desc);
