@@ -40,6 +40,14 @@ kunit: tree
 lint: tree
 	@lab/lint
 
+coccicheck: tree
+	@lab/deps ocaml-nox
+	@lab/coccicheck
+
+clang: tree
+	@lab/deps clang lld llvm
+	@lab/clang
+
 check-syzkaller: kernel
 	@lab/check-syzkaller
 
@@ -106,7 +114,7 @@ clean:
 	rm -rf build/tree build/tree.* build/edited build/plain build/debug \
 		build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
-		build/lint build/importers build/*.cpio \
+		build/lint build/importers build/coccicheck build/clang build/*.cpio \
 		build/series* build/apply* build/*.built build/*.wanted build/accel* \
 		build/arm64-*
 
@@ -115,6 +123,6 @@ distclean:
 
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
-.PHONY: fuzz check-syzkaller
+.PHONY: fuzz check-syzkaller coccicheck clang
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:
