@@ -93,6 +93,7 @@ struct heap_mark {
 
 void heap_mark_take(struct heap_mark *mark, const char *heap);
 bool heap_mark_back(const struct heap_mark *mark);
+const char *others_at_work(void);
 
 /* sw_sync of debugfs: fences that signal when a test says so */
 int timeline_open(void);

@@ -49,6 +49,7 @@ uint32_t fuzz_pick(struct fuzz *fuzz, uint32_t n);
 bool fuzz_rarely(struct fuzz *fuzz);
 uint64_t fuzz_number(struct fuzz *fuzz);
 void *fuzz_pointer(struct fuzz *fuzz, void *good);
+void fuzz_start(struct fuzz *fuzz, uint64_t seed);
 void fuzz_begin(struct fuzz *fuzz, unsigned long ops);
 unsigned long fuzz_ops(unsigned long otherwise);
 bool fuzz_run(struct fuzz *fuzz, struct fuzz_op *ops, size_t nr_ops,

@@ -114,6 +114,9 @@ const char *iio_mark_left(const struct iio_mark *mark)
 
 	for (;;) {
 		left = NULL;
+		if (others_at_work())
+			return fd_table_same(&mark->fds) ? NULL :
+							   "a file descriptor";
 		if (iio_fences_made() - mark->made !=
 		    iio_fences_signalled() - mark->signalled)
 			left = "a fence that did not signal";

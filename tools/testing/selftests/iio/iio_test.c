@@ -125,6 +125,7 @@ int sim_make(struct sim *sim, const char *name)
 	int ret;
 
 	memset(sim, 0, sizeof(*sim));
+	name = others_at_work() ?: name;
 	sim->pci = !sim_make_pci(sim);
 	if (!sim->pci) {
 		ret = sim_make_configfs(sim, name);
@@ -152,6 +153,15 @@ int sim_remove(const struct sim *sim)
 		return write_text(PCI_BUS "/drivers/iio-sim-pci/unbind",
 				  sim->dir);
 	return rmdir(sim->dir) ? -errno : 0;
+}
+
+/* What a process that was killed has left */
+void sim_remove_named(const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), CONFIGFS "/%s", name);
+	rmdir(path);
 }
 
 static void fault_path(char *path, size_t size, const struct sim *sim,

@@ -42,6 +42,7 @@ struct sim {
 int sim_make(struct sim *sim, const char *name);
 int sim_dma_vec(bool has);
 int sim_remove(const struct sim *sim);
+void sim_remove_named(const char *name);
 int sim_fault(const struct sim *sim, const char *chan, const char *fault,
 	      long value);
 long sim_faults_left(const struct sim *sim, const char *chan,
