@@ -13,6 +13,7 @@ BENCH ?=
 SIGNOFF ?=
 KDIR ?=
 DRYRUN ?=
+MINUTES ?= 10
 STEPS ?=
 export PROFILE ARCH KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
 
@@ -27,6 +28,10 @@ test: initramfs accel
 
 fuzz: initramfs accel
 	@TESTS=_fuzz FUZZ_SEED='$(SEED)' FUZZ_OPS='$(OPS)' lab/test
+
+soak: initramfs accel
+	@TESTS=iio_soak SOAK_SECONDS=$$((60 * $(MINUTES))) SOAK_SEED='$(SEED)' \
+		lab/test
 
 shell: initramfs accel
 	@lab/shell
@@ -123,6 +128,6 @@ distclean:
 
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
-.PHONY: fuzz check-syzkaller coccicheck clang
+.PHONY: fuzz soak check-syzkaller coccicheck clang
 .PHONY: deps base tree kernel init initramfs demo accel clean distclean
 .NOTPARALLEL:
