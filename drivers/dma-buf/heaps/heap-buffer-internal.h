@@ -10,6 +10,7 @@
 
 struct dma_buf;
 struct heap_pages;
+struct obj_cgroup;
 
 /**
  * struct heap_chunk - pages that follow each other physically
@@ -26,6 +27,7 @@ struct heap_chunk {
 /**
  * struct heap_buffer - the memory of a dma-buf
  * @pages: where it came from
+ * @objcg: who is charged for it, or NULL
  * @size: in bytes
  * @lock: protects @mappings and @vaddr; nests inside &dma_buf.resv
  * @mappings: one for each time a device has mapped the buffer
@@ -36,6 +38,7 @@ struct heap_chunk {
  */
 struct heap_buffer {
 	const struct heap_pages *pages;
+	struct obj_cgroup *objcg;
 	size_t size;
 	struct mutex lock;		/* protects mappings and vaddr */
 	struct list_head mappings;
@@ -46,5 +49,19 @@ struct heap_buffer {
 };
 
 int heap_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+
+#ifdef CONFIG_MEMCG
+struct obj_cgroup *heap_charge(size_t size);
+void heap_uncharge(struct obj_cgroup *objcg, size_t size);
+#else
+static inline struct obj_cgroup *heap_charge(size_t size)
+{
+	return NULL;
+}
+
+static inline void heap_uncharge(struct obj_cgroup *objcg, size_t size)
+{
+}
+#endif
 
 #endif /* __HEAP_BUFFER_INTERNAL_H__ */

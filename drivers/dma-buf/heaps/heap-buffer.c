@@ -102,6 +102,7 @@ static void heap_buffer_free(struct heap_buffer *buffer)
 				   buffer->chunks[i].nr_pages);
 		cond_resched();
 	}
+	heap_uncharge(buffer->objcg, buffer->size);
 	kvfree(buffer);
 }
 
@@ -122,11 +123,16 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 					      unsigned long len)
 {
 	struct heap_buffer *buffer;
+	struct obj_cgroup *objcg;
 	struct heap_chunk *chunk;
 	unsigned long first = 0;
 	LIST_HEAD(chunks);
 	size_t nr_chunks;
 	int ret;
+
+	objcg = heap_charge(len);
+	if (IS_ERR(objcg))
+		return ERR_CAST(objcg);
 
 	ret = pages->get(pages, len >> PAGE_SHIFT, &chunks);
 	if (ret)
@@ -141,6 +147,7 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 	}
 
 	buffer->pages = pages;
+	buffer->objcg = objcg;
 	buffer->size = len;
 	buffer->nr_chunks = nr_chunks;
 	mutex_init(&buffer->lock);
@@ -157,6 +164,7 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 
 err_put_chunks:
 	heap_buffer_put_chunks(pages, &chunks);
+	heap_uncharge(objcg, len);
 	return ERR_PTR(ret);
 }
 
@@ -474,7 +482,7 @@ static const struct dma_buf_ops heap_buffer_ops = {
  *
  * Return: the buffer, or ERR_PTR() of
  *
- * * -ENOMEM: not that much memory
+ * * -ENOMEM: not that much memory, or not for the caller's control group
  * * -EINTR: the caller is being killed
  * * what dma_buf_export() returns
  */
