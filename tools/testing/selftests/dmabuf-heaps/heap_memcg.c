@@ -79,7 +79,7 @@ static bool charge_within(const char *group, long least, long most)
 }
 
 /* What has happened to the group */
-static long events(const char *what)
+static long happened(const char *what)
 {
 	return table_number(GROUP "/memory.events", what);
 }
@@ -186,9 +186,9 @@ TEST_F(memcg, refused_at_the_limit)
 	ASSERT_LE(0, fd);
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(-ENOMEM, heap_alloc(self->heap, LEN));
-	EXPECT_LT(0, events("max"));
-	EXPECT_EQ(0, events("oom"));
-	EXPECT_EQ(0, events("oom_kill"));
+	EXPECT_LT(0, happened("max"));
+	EXPECT_EQ(0, happened("oom"));
+	EXPECT_EQ(0, happened("oom_kill"));
 	/* Nothing of those that failed is left on the account */
 	EXPECT_TRUE(charge_within(INNER, LEN - OTHERS, LEN + OTHERS));
 	close(fd);
@@ -197,13 +197,38 @@ TEST_F(memcg, refused_at_the_limit)
 	close(fd);
 }
 
+/*
+ * For pages as few as these the kernel would rather kill somebody. Other memory
+ * of this process has room, and so have buffers in what is charged ahead.
+ */
+TEST_F(memcg, nobody_is_killed_for_a_small_buffer)
+{
+	enum { BUFS = 64, PAGES = 8 };
+	int fds[BUFS] = { }, i, n;
+
+	ASSERT_EQ(0, join(INNER));
+	ASSERT_EQ(0, write_number(GROUP "/memory.max",
+				  charged(GROUP) + (PAGES - 1) * PAGE));
+	for (n = 0; n < BUFS; n++) {
+		fds[n] = heap_alloc(self->heap, PAGES * PAGE);
+		if (fds[n] < 0)
+			break;
+	}
+	ASSERT_GT(BUFS, n);
+	EXPECT_EQ(-ENOMEM, fds[n]);
+	EXPECT_EQ(0, happened("oom"));
+	EXPECT_EQ(0, happened("oom_kill"));
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 /* What can never be is refused before anything is reclaimed for it */
 TEST_F(memcg, more_than_the_limit_is_refused_at_once)
 {
 	ASSERT_EQ(0, write_number(GROUP "/memory.max", LEN));
 	ASSERT_EQ(0, join(INNER));
 	EXPECT_EQ(-ENOMEM, heap_alloc(self->heap, LEN + PAGE));
-	EXPECT_EQ(0, events("max"));
+	EXPECT_EQ(0, happened("max"));
 	EXPECT_TRUE(charge_within(INNER, 0, OTHERS));
 }
 
