@@ -37,6 +37,7 @@ shell: initramfs accel
 	@lab/shell
 
 bench: deps
+	@lab/deps gnuplot-nox
 	@lab/bench
 
 kunit: tree

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # awk -v csv=FILE -v converter=N -f bench.awk stock.1 series.1 ...: what the guests
-# measured, as a table and, for programs, in FILE. N is what the simulated
+# measured, as a table and, for programs, at the end of FILE. N is what the simulated
 # converter has in a transfer. A figure is the mean of the rounds; spread
 # is how far apart they are, of the kernel where that is more, in percent.
 
@@ -62,9 +62,11 @@ function show(name,    stock, series, ratio, s, t, parts, group, short)
 		worst = s
 		worst_name = name
 	}
-	# Too little to be compared
+	# Too little to be compared, or the stock kernel has no such thing
 	ratio = stock < 20 ? "" : sprintf("%.2f", series / stock)
-	if (ratio == "" && series >= 100)
+	if (name ~ /-background$/)
+		ratio = ""
+	else if (ratio == "" && series >= 100)
 		ratio = "more"
 	over = (ratio == "more" || ratio + 0 > 1)
 	above += over
@@ -78,7 +80,7 @@ function show(name,    stock, series, ratio, s, t, parts, group, short)
 	printf "  %-22s %10d %10d %7s %7.1f %%%s\n", short, stock, series,
 		ratio == "" ? "-" : ratio, s, over ? "  more" : ""
 	printf "%s,instructions,%.0f,%.0f,%s,%.2f\n", name, stock, series,
-		ratio == "more" ? "" : ratio, s > csv
+		ratio == "more" ? "" : ratio, s >> csv
 }
 
 function by_size(size, way, how,    dmabuf, copied)
@@ -96,7 +98,6 @@ function by_size(size, way, how,    dmabuf, copied)
 }
 
 END {
-	print "name,unit,stock,series,ratio,spread" > csv
 	print "instructions of the guest, for one call or block"
 	print ""
 	for (i = 1; i <= n; i++)
@@ -109,7 +110,6 @@ END {
 	printf "%d figures, %d of them more than stock's\n", n, above
 	if (worst)
 		printf "rounds differ most, by %.1f %%, in %s\n", worst, worst_name
-	print "as a file: " csv
 	for (kernel in boots)
 		if (ends[kernel] != boots[kernel])
 			bad++

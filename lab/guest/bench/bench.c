@@ -4,7 +4,8 @@
  * them. Prints lines `GROUP/NAME<TAB>NANOSECONDS`, the median of many rounds. A
  * part that fails says so in a line that begins with #, and the others go on.
  *
- * BENCH, from the kernel's command line, names the parts to do (all).
+ * BENCH, from the kernel's command line, names the parts to do. pair wants two
+ * processors.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -35,6 +36,7 @@ static const struct {
 	{ "cma", bench_heap },
 	{ "core", bench_core },
 	{ "iio", bench_iio },
+	{ "pair", bench_pair },
 };
 
 /* What it costs to look at the clock twice */
@@ -254,6 +256,43 @@ void vgem_drop(int vgem, int handle)
 	do_ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &gem, "end of import");
 }
 
+#define SYNCS		200
+#define IMPORTERS	4
+
+static void measure_sync(const char *group, const char *name, int fd)
+{
+	struct step step = { .name = name };
+	long long at;
+	int i;
+
+	sync_pair(fd);
+	at = now();
+	for (i = 0; i < SYNCS; i++) {
+		sync_pair(fd);
+		took(&step, &at);
+	}
+	report(group, &step);
+}
+
+/* With devices attached there may be more to do */
+void measure_attached_sync(const char *group, int fd)
+{
+	int vgem[IMPORTERS], handle[IMPORTERS], i;
+
+	measure_sync(group, "sync", fd);
+	for (i = 0; i < IMPORTERS; i++) {
+		vgem[i] = vgem_open();
+		handle[i] = vgem_import(vgem[i], fd);
+		if (!i)
+			measure_sync(group, "sync-1-attached", fd);
+	}
+	measure_sync(group, "sync-4-attached", fd);
+	for (i = 0; i < IMPORTERS; i++) {
+		vgem_drop(vgem[i], handle[i]);
+		close(vgem[i]);
+	}
+}
+
 static bool run_part(unsigned int i)
 {
 	int status = 1;
@@ -275,14 +314,14 @@ static bool run_part(unsigned int i)
 
 int main(void)
 {
-	const char *only = getenv("BENCH");
+	const char *only = getenv("BENCH") ?: "";
 	bool good = true;
 	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	calibrate();
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (!only || strstr(only, parts[i].group))
+		if (strstr(only, parts[i].group))
 			good &= run_part(i);
 	printf("# end\n");
 	return good ? 0 : 1;

@@ -53,9 +53,11 @@ bool ready(int fd, short events);
 int vgem_open(void);
 int vgem_import(int vgem, int fd);
 void vgem_drop(int vgem, int handle);
+void measure_attached_sync(const char *group, int fd);
 
 void bench_heap(const char *group);
 void bench_core(const char *group);
 void bench_iio(const char *group);
+void bench_pair(const char *group);
 
 #endif

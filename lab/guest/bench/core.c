@@ -20,7 +20,6 @@
 #include "bench.h"
 
 #define ROUNDS		200
-#define MAX_IMPORTERS	4
 
 /* The driver's private interface, of drivers/dma-buf/sw_sync.c */
 struct sw_sync_create_fence_data {
@@ -31,40 +30,6 @@ struct sw_sync_create_fence_data {
 
 #define SW_SYNC_IOC_CREATE_FENCE \
 	_IOWR('W', 0, struct sw_sync_create_fence_data)
-
-static void measure_sync(const char *group, const char *name, int fd)
-{
-	struct step step = { .name = name };
-	long long at;
-	int i;
-
-	sync_pair(fd);
-	at = now();
-	for (i = 0; i < ROUNDS; i++) {
-		sync_pair(fd);
-		took(&step, &at);
-	}
-	report(group, &step);
-}
-
-/* With devices attached there may be more to do */
-static void measure_attached(const char *group, int fd)
-{
-	int vgem[MAX_IMPORTERS], handle[MAX_IMPORTERS], i;
-
-	measure_sync(group, "sync", fd);
-	for (i = 0; i < MAX_IMPORTERS; i++) {
-		vgem[i] = vgem_open();
-		handle[i] = vgem_import(vgem[i], fd);
-		if (!i)
-			measure_sync(group, "sync-1-attached", fd);
-	}
-	measure_sync(group, "sync-4-attached", fd);
-	for (i = 0; i < MAX_IMPORTERS; i++) {
-		vgem_drop(vgem[i], handle[i]);
-		close(vgem[i]);
-	}
-}
 
 static void measure_files(const char *group, int fd)
 {
@@ -240,7 +205,7 @@ void bench_core(const char *group)
 	int heap = heap_open("system");
 	int fd = heap_alloc(heap, MIB);
 
-	measure_attached(group, fd);
+	measure_attached_sync(group, fd);
 	measure_files(group, fd);
 	measure_sync_files(group, fd);
 	measure_round_trip(group, fd);

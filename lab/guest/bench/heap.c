@@ -11,25 +11,25 @@
 
 #include "bench.h"
 
-/* 1080p and 4K: a frame of NV12 */
+/* 1080p and 4K: a frame of NV12, which is no whole number of huge pages */
 static const struct size sizes[] = {
 	{ "4K", 4 * KIB, 200 },
 	{ "64K", 64 * KIB, 100 },
 	{ "1M", MIB, 40 },
 	{ "1080p", 1920 * 1080 * 3 / 2, 20 },
 	{ "4Kvideo", 3840UL * 2160 * 3 / 2, 12 },
+	{ "12M", 12 * MIB, 12 },
 	{ "32M", 32 * MIB, 8 },
 };
 
 /* Some sums too: where work is done at one step or another is a choice */
-enum { ALLOC, MMAP, TOUCH, MAPPED, SYNC, MUNMAP, CLOSE, GONE, STEPS };
+enum { ALLOC, MMAP, TOUCH, MAPPED, MUNMAP, CLOSE, GONE, STEPS };
 
 static struct step steps[STEPS] = {
 	[ALLOC] = { .name = "alloc" },
 	[MMAP] = { .name = "mmap" },
 	[TOUCH] = { .name = "first-touch" },
 	[MAPPED] = { .name = "mmap-touch" },
-	[SYNC] = { .name = "sync" },
 	[MUNMAP] = { .name = "munmap" },
 	[CLOSE] = { .name = "close" },
 	[GONE] = { .name = "munmap-close" },
@@ -66,8 +66,6 @@ static void one_round(int heap, size_t bytes)
 	addr = map(fd, bytes);
 	took(&steps[MMAP], &at);
 	first_touch(addr, bytes, &at);
-	sync_pair(fd);
-	took(&steps[SYNC], &at);
 	munmap(addr, bytes);
 	took(&steps[MUNMAP], &at);
 	close(fd);
@@ -94,26 +92,79 @@ static void drop_caches(void)
 	write_file("3", "/proc/sys/vm/drop_caches");
 }
 
+/* One round; what it took with all that came between, if that is the most */
+static void timed_round(int heap, size_t bytes, long long *worst)
+{
+	long long at = now();
+
+	whole_round(heap, bytes);
+	at = now() - at;
+	if (at > *worst)
+		*worst = at;
+}
+
+/* The background, which is in the first figure, too, by itself */
+static void report_whole(const char *group, const char *name, long long rounds,
+			 const struct cost *cost, long long worst)
+{
+	char part[32];
+
+	report_ns(group, name, (cost->self + cost->others) / rounds);
+	snprintf(part, sizeof(part), "%s-background", name);
+	report_ns(group, part, cost->others / rounds);
+	snprintf(part, sizeof(part), "%s-worst", name);
+	report_ns(group, part, worst);
+}
+
 static void measure_whole(const char *group, int heap, const struct size *size)
 {
 	int i, colds = size->rounds / 2;
-	long long cold = 0;
-	struct cost cost;
+	struct cost cost, sum = { };
+	long long worst = 0;
 
 	cost_begin(&cost);
 	for (i = 0; i < size->rounds; i++)
-		whole_round(heap, size->bytes);
-	report_ns(group, "churn", cost_end(&cost) / size->rounds);
+		timed_round(heap, size->bytes, &worst);
+	cost_end(&cost);
+	report_whole(group, "churn", size->rounds, &cost, worst);
 
+	worst = 0;
 	if (colds > 10)
 		colds = 10;
 	for (i = 0; i < colds; i++) {
 		drop_caches();
 		cost_begin(&cost);
-		whole_round(heap, size->bytes);
-		cold += cost_end(&cost);
+		timed_round(heap, size->bytes, &worst);
+		cost_end(&cost);
+		sum.self += cost.self;
+		sum.others += cost.others;
 	}
-	report_ns(group, "cold", cold / colds);
+	report_whole(group, "cold", colds, &sum, worst);
+}
+
+/* Into a driver that attaches and maps it at once, and out again */
+static void measure_devices(const char *group, int heap,
+			    const struct size *size)
+{
+	struct step map = { .name = "attach-map" };
+	struct step unmap = { .name = "unmap-detach" };
+	int fd = heap_alloc(heap, size->bytes);
+	int vgem = vgem_open();
+	long long at = now();
+	int i;
+
+	for (i = 0; i < size->rounds; i++) {
+		int handle = vgem_import(vgem, fd);
+
+		took(&map, &at);
+		vgem_drop(vgem, handle);
+		took(&unmap, &at);
+	}
+	close(vgem);
+	report(group, &map);
+	report(group, &unmap);
+	measure_attached_sync(group, fd);
+	close(fd);
 }
 
 static void measure(const char *heap_name, int heap, const struct size *size)
@@ -133,6 +184,7 @@ static void measure(const char *heap_name, int heap, const struct size *size)
 	}
 	for (i = 0; i < STEPS; i++)
 		report(group, &steps[i]);
+	measure_devices(group, heap, size);
 	measure_whole(group, heap, size);
 }
 
