@@ -235,7 +235,7 @@ TEST_F(memcg, more_than_the_limit_is_refused_at_once)
 /* A failure of the heap's own leaves no charge */
 TEST_F(memcg, failure_is_not_charged)
 {
-	__u64 len = table_number("/proc/meminfo", "MemTotal") * KIB * 2;
+	__u64 len = 2ULL * KIB * table_number("/proc/meminfo", "MemTotal");
 
 	ASSERT_EQ(0, join(INNER));
 	EXPECT_EQ(-ENOMEM, heap_alloc(self->heap, len));
