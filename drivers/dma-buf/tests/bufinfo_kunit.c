@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/iopoll.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -94,7 +95,7 @@ static struct file *bufinfo_open(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, type);
 	mnt = kern_mount(type);
-	put_filesystem(type);
+	module_put(type->owner);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mnt);
 	ret = kunit_add_action_or_reset(test, bufinfo_unmount, mnt);
 	KUNIT_ASSERT_EQ(test, ret, 0);
