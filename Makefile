@@ -104,7 +104,10 @@ tree: base
 kernel: tree
 	@lab/kernel
 
-init: kernel
+modules: kernel
+	@lab/modules
+
+init: modules
 	@lab/init
 
 initramfs: init demo
@@ -118,7 +121,7 @@ accel: init
 
 clean:
 	rm -rf build/tree build/tree.* build/edited build/plain build/debug \
-		build/stock build/kunit build/tests build/guest build/run \
+		build/modules build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/coccicheck build/clang build/*.cpio \
 		build/series* build/apply* build/*.built build/*.wanted build/accel* \
@@ -130,5 +133,5 @@ distclean:
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
 .PHONY: fuzz soak check-syzkaller coccicheck clang
-.PHONY: deps base tree kernel init initramfs demo accel clean distclean
+.PHONY: deps base tree kernel modules init initramfs demo accel clean distclean
 .NOTPARALLEL:

@@ -109,7 +109,10 @@ check_profile()
 	plain | debug | gcov | stock) ;;
 	# its configuration begins from that of x86
 	applied) only_x86 ;;
-	*) die "PROFILE=$profile: it can be plain, debug, gcov, stock or applied" ;;
+	# modprobe is this machine's
+	modules) only_x86 ;;
+	*) die "PROFILE=$profile: it can be plain, debug, gcov, modules, stock" \
+		"or applied" ;;
 	esac
 }
 
@@ -117,6 +120,18 @@ check_profile()
 only_x86()
 {
 	[ "$arch" = x86 ] || die "ARCH=$arch: this is for x86 only"
+}
+
+# install_program ROOT PROGRAM: into its bin, and its libraries to where it looks
+# for them
+install_program()
+{
+	path=$(command -v "$2") || die "there is no $2 here: make deps"
+	cp -L "$path" "$1/bin"
+	ldd "$path" | grep -o '/[^ ]*' | while read -r lib; do
+		mkdir -p "$1$(dirname "$lib")"
+		cp -L "$lib" "$1$lib"
+	done
 }
 
 # newer A B: A is there and newer than B, or B is not there

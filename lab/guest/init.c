@@ -559,6 +559,39 @@ static void mode_shell(void)
 		;
 }
 
+/* Wait for modprobe NAME; what it has to say goes to the console */
+static int load_module(const char *name)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/bin/modprobe", "modprobe", name, NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/* Those that /etc/modules names, one a line; each load is a result */
+static void load_modules(void)
+{
+	FILE *list = fopen("/etc/modules", "re");
+	char name[128];
+	int n = 0;
+
+	if (!list)
+		return;
+	kernel_log("begin modules");
+	tell("@begin modules\n");
+	while (fscanf(list, "%127s", name) == 1)
+		tell("%sok %d modprobe %s\n", load_module(name) ? "not " : "",
+		     ++n, name);
+	fclose(list);
+	tell("1..%d\n@end modules exit:0 0\n", n);
+	kernel_log("end modules");
+}
+
 int main(void)
 {
 	const char *mode;
@@ -580,6 +613,7 @@ int main(void)
 		kernel_log("there is no port lab.verdict");
 		power_off();
 	}
+	load_modules();
 	mode = option("lab.mode");
 	if (!mode || !strcmp(mode, "test")) {
 		send_kunit();

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "../kselftest_harness.h"
@@ -394,6 +395,22 @@ TEST_F(heap, node_mode_decides)
 	EXPECT_EQ(EACCES, open_as_nobody(path, O_RDWR));
 	EXPECT_EQ(EACCES, open_as_nobody(path, O_WRONLY));
 	EXPECT_EQ(0, unlink(path));
+}
+
+/* A heap has no way to go away; where it is a module, that stays with it */
+TEST_F(heap, module_cannot_be_unloaded)
+{
+	const char *module = strcmp(variant->name, HEAP_CMA) ? "system_heap" :
+							       "cma_heap";
+	char path[64];
+	int ret, fd;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/initstate", module);
+	ret = syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
+	EXPECT_EQ(access(path, F_OK) ? -ENOENT : -EBUSY, ret);
+	fd = heap_alloc(self->fd, PAGE);
+	EXPECT_LE(0, fd);
+	close(fd);
 }
 
 /* Where the argument of the ioctl lies, in an area of two pages */
