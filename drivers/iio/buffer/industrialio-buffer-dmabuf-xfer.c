@@ -10,9 +10,21 @@
  * has said yes the fence goes into the DMABUF's dma_resv object, and not
  * before: what ENQUEUE refuses nobody gets to see. It is signalled exactly
  * once, by iio_buffer_signal_dmabuf_done(), and may then exist for as long as
- * somebody likes: it has its own lock and does not refer to the attachment any
- * more. It is freed after a RCU grace period. An attachment is a timeline: it
- * has one transfer at a time, and numbers are given with the queue locked.
+ * somebody likes: it has a reference to its timeline, which has its lock, and
+ * does not refer to the attachment any more. An attachment has a timeline of
+ * its own, as it has one transfer at a time; numbers are given with the queue
+ * locked.
+ *
+ * Memory of fences: a timeline comes with two, which take turns: the last one
+ * stays in the dma_resv object until the next one takes its place. If those are
+ * held by others a fence is allocated, and freed after a RCU grace period. One
+ * of the two is used again without such a period. So somebody who has found it
+ * in the dma_resv object, under RCU and without a reference yet, may get hold of
+ * its next life. That is the next transfer of the same DMABUF in the same
+ * direction, which he would have found had he looked a moment later; should
+ * ENQUEUE refuse that, it signals without an error. Until all of it is set he
+ * sees that the former life was signalled, or waits for the lock. The memory
+ * itself goes with the timeline, after a grace period.
  *
  * The lock order is in buffer-dma.h.
  */
@@ -42,14 +54,82 @@
 /**
  * struct iio_dmabuf_fence - The fence of a transfer
  * @base: the fence
- * @lock: its lock
+ * @timeline: its timeline, with a reference while the fence exists
  * @attach: the attachment, with a reference, until the fence is signalled
+ * @kept: it is one of the timeline's own. Constant.
+ * @used: it exists, if @kept. Set with the DMABUF's dma_resv lock held.
  */
 struct iio_dmabuf_fence {
 	struct dma_fence base;
-	spinlock_t lock; /* of base */
+	struct iio_dmabuf_timeline *timeline;
 	struct iio_dmabuf_attach *attach;
+	bool kept;
+	bool used;
 };
+
+/**
+ * struct iio_dmabuf_timeline - The transfers of an attachment, as fences
+ * @kref: one reference of the attachment's and one of each fence's
+ * @lock: the lock of all fences
+ * @context: the number of the timeline
+ * @seqno: number of the last transfer. Protected by the queue's lock.
+ * @fences: those that take turns
+ * @rcu: to be freed
+ */
+struct iio_dmabuf_timeline {
+	struct kref kref;
+	spinlock_t lock; /* of all fences */
+	u64 context;
+	u64 seqno;
+	struct iio_dmabuf_fence fences[2];
+	struct rcu_head rcu;
+};
+
+static void iio_dmabuf_timeline_release(struct kref *kref)
+{
+	struct iio_dmabuf_timeline *timeline =
+		container_of(kref, struct iio_dmabuf_timeline, kref);
+
+	kfree_rcu(timeline, rcu);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * iio_dmabuf_timeline_put() - The attachment has no transfers any more
+ * @timeline: what iio_dmabuf_timeline_alloc() returned
+ *
+ * Context: any.
+ */
+void iio_dmabuf_timeline_put(struct iio_dmabuf_timeline *timeline)
+{
+	kref_put(&timeline->kref, iio_dmabuf_timeline_release);
+}
+
+/**
+ * iio_dmabuf_timeline_alloc() - Make the timeline of an attachment
+ *
+ * Context: may sleep.
+ * Return: the timeline, or NULL without memory.
+ */
+struct iio_dmabuf_timeline *iio_dmabuf_timeline_alloc(void)
+{
+	struct iio_dmabuf_timeline *timeline;
+	unsigned int i;
+
+	timeline = kzalloc(sizeof(*timeline), GFP_KERNEL);
+	if (!timeline)
+		return NULL;
+
+	/* Somebody may hold a fence when everything else of IIO is gone */
+	__module_get(THIS_MODULE);
+	kref_init(&timeline->kref);
+	spin_lock_init(&timeline->lock);
+	timeline->context = dma_fence_context_alloc(1);
+	for (i = 0; i < ARRAY_SIZE(timeline->fences); i++)
+		timeline->fences[i].kept = true;
+
+	return timeline;
+}
 
 static const char *iio_dmabuf_fence_driver_name(struct dma_fence *fence)
 {
@@ -61,10 +141,18 @@ static const char *iio_dmabuf_fence_timeline_name(struct dma_fence *fence)
 	return "iio-dmabuf";
 }
 
-static void iio_dmabuf_fence_release(struct dma_fence *fence)
+static void iio_dmabuf_fence_release(struct dma_fence *base)
 {
-	dma_fence_free(fence);
-	module_put(THIS_MODULE);
+	struct iio_dmabuf_fence *fence =
+		container_of(base, struct iio_dmabuf_fence, base);
+	struct iio_dmabuf_timeline *timeline = fence->timeline;
+
+	if (fence->kept)
+		/* All was done to it: iio_dmabuf_fence_alloc() */
+		smp_store_release(&fence->used, false);
+	else
+		dma_fence_free(base);
+	iio_dmabuf_timeline_put(timeline);
 }
 
 static const struct dma_fence_ops iio_dmabuf_fence_ops = {
@@ -73,16 +161,45 @@ static const struct dma_fence_ops iio_dmabuf_fence_ops = {
 	.release = iio_dmabuf_fence_release,
 };
 
-/* Take what was allocated for it into use as the fence of the next transfer */
+/* Memory for the next fence. Only ENQUEUE, under the lock, takes what is free. */
+static struct iio_dmabuf_fence *
+iio_dmabuf_fence_alloc(struct iio_dmabuf_attach *attach)
+{
+	struct iio_dmabuf_timeline *timeline = attach->timeline;
+	struct iio_dmabuf_fence *fence;
+	unsigned int i;
+
+	dma_resv_assert_held(attach->dbattach->dmabuf->resv);
+
+	for (i = 0; i < ARRAY_SIZE(timeline->fences); i++) {
+		fence = &timeline->fences[i];
+		if (!smp_load_acquire(&fence->used)) {
+			fence->used = true;
+			return fence;
+		}
+	}
+
+	fence = kmalloc(sizeof(*fence), GFP_KERNEL);
+	if (fence)
+		fence->kept = false;
+
+	return fence;
+}
+
+/* Take @fence into use for the next transfer. The queue is locked. */
 static void iio_dmabuf_fence_init(struct iio_dmabuf_fence *fence,
 				  struct iio_dmabuf_attach *attach)
 {
-	spin_lock_init(&fence->lock);
+	struct iio_dmabuf_timeline *timeline = attach->timeline;
+
+	kref_get(&timeline->kref);
+	fence->timeline = timeline;
 	fence->attach = attach;
-	dma_fence_init(&fence->base, &iio_dmabuf_fence_ops, &fence->lock,
-		       attach->context, ++attach->seqno);
-	/* Somebody may hold the fence when everything else of IIO is gone */
-	__module_get(THIS_MODULE);
+	/* Who gets a reference to it too early waits here, see above */
+	spin_lock_irq(&timeline->lock);
+	dma_fence_init(&fence->base, &iio_dmabuf_fence_ops, &timeline->lock,
+		       timeline->context, ++timeline->seqno);
+	spin_unlock_irq(&timeline->lock);
 }
 
 /**
@@ -126,7 +243,7 @@ iio_dmabuf_foreign_fence(struct iio_dmabuf_attach *attach)
 	dma_resv_assert_held(resv);
 
 	dma_resv_for_each_fence(&cursor, resv, dma_resv_usage_rw(write), fence)
-		if (fence->context != attach->context &&
+		if (fence->context != attach->timeline->context &&
 		    !dma_fence_is_signaled(fence))
 			return dma_fence_get(fence);
 
@@ -174,27 +291,38 @@ iio_dmabuf_lock_idle(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 	}
 }
 
+/* All that publishing a fence needs and that can fail */
+static struct iio_dmabuf_fence *
+iio_dmabuf_fence_reserve(struct iio_dmabuf_attach *attach)
+{
+	int ret = dma_resv_reserve_fences(attach->dbattach->dmabuf->resv, 1);
+	struct iio_dmabuf_fence *fence;
+
+	if (ret)
+		return ERR_PTR(ret);
+	fence = iio_dmabuf_fence_alloc(attach);
+
+	return fence ?: ERR_PTR(-ENOMEM);
+}
+
 /*
  * Queue the transfer and, when that has succeeded, publish its fence. Consumes
  * the reference to @attach and unlocks the DMABUF.
  */
 static int iio_dmabuf_queue(struct iio_dev_buffer_pair *ib,
-			    struct iio_dmabuf_attach *attach,
-			    struct iio_dmabuf_fence *fence, size_t size,
+			    struct iio_dmabuf_attach *attach, size_t size,
 			    bool cyclic)
 {
 	struct dma_resv *resv = attach->dbattach->dmabuf->resv;
 	struct iio_buffer *buffer = ib->buffer;
+	struct iio_dmabuf_fence *fence;
 	int ret;
 
-	dma_resv_assert_held(resv);
-
-	ret = dma_resv_reserve_fences(resv, 1);
-	if (ret) {
+	fence = iio_dmabuf_fence_reserve(attach);
+	if (IS_ERR(fence)) {
 		dma_resv_unlock(resv);
 		iio_dmabuf_put(attach);
-		kfree(fence);
-		return ret;
+		return PTR_ERR(fence);
 	}
 
 	buffer->access->lock_queue(buffer);
@@ -214,8 +342,9 @@ static int iio_dmabuf_queue(struct iio_dev_buffer_pair *ib,
 				   DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
 	dma_resv_unlock(resv);
 
+	/* Somebody may have it already, see above, and it is not his error */
 	if (ret)
-		iio_buffer_signal_dmabuf_done(&fence->base, ret);
+		iio_buffer_signal_dmabuf_done(&fence->base, 0);
 	dma_fence_put(&fence->base);
 
 	return ret;
@@ -244,19 +373,6 @@ static int iio_dmabuf_check_scans(struct iio_dev_buffer_pair *ib, size_t size)
 	return bytes > 0 && size % bytes ? -EINVAL : 0;
 }
 
-/* Without an attachment that is the error to report, not the lack of memory */
-static int iio_dmabuf_no_fence(struct iio_dev_buffer_pair *ib,
-			       const struct dma_buf *dmabuf)
-{
-	struct iio_dmabuf_attach *attach = iio_dmabuf_find(ib, dmabuf, false);
-
-	if (IS_ERR(attach))
-		return PTR_ERR(attach);
-	iio_dmabuf_put(attach);
-
-	return -ENOMEM;
-}
-
 /**
  * iio_dmabuf_enqueue() - Queue a transfer
  * @ib: the buffer
@@ -272,7 +388,6 @@ int iio_dmabuf_enqueue(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 		       const struct iio_dmabuf *req, bool nonblock)
 {
 	struct iio_dmabuf_attach *attach;
-	struct iio_dmabuf_fence *fence;
 	int ret;
 
 	if (!req->bytes_used || req->bytes_used > dmabuf->size)
@@ -281,17 +396,11 @@ int iio_dmabuf_enqueue(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 	if (ret)
 		return ret;
 
-	fence = kmalloc(sizeof(*fence), GFP_KERNEL);
-	if (!fence)
-		return iio_dmabuf_no_fence(ib, dmabuf);
-
 	attach = iio_dmabuf_lock_idle(ib, dmabuf, nonblock);
-	if (IS_ERR(attach)) {
-		kfree(fence);
+	if (IS_ERR(attach))
 		return PTR_ERR(attach);
-	}
 
-	return iio_dmabuf_queue(ib, attach, fence, req->bytes_used,
+	return iio_dmabuf_queue(ib, attach, req->bytes_used,
 				req->flags & IIO_BUFFER_DMABUF_CYCLIC);
 }
 EXPORT_SYMBOL_IF_KUNIT(iio_dmabuf_enqueue);

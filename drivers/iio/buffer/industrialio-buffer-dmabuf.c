@@ -26,7 +26,6 @@
 #include <linux/cleanup.h>
 #include <linux/container_of.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
 #include <linux/kref.h>
@@ -57,6 +56,12 @@ static void iio_dmabuf_wake(struct iio_buffer *buffer)
 		wake_up(&buffer->pollq);
 }
 
+static void iio_dmabuf_free(struct iio_dmabuf_attach *attach)
+{
+	iio_dmabuf_timeline_put(attach->timeline);
+	kfree(attach);
+}
+
 /* Off the list last: iio_buffer_remove_dmabufs() waits for all of the above */
 static void iio_dmabuf_unlink(struct iio_dmabuf_attach *attach)
 {
@@ -66,7 +71,7 @@ static void iio_dmabuf_unlink(struct iio_dmabuf_attach *attach)
 		list_del_init_careful(&attach->entry);
 	}
 	iio_dmabuf_wake(buffer);
-	kfree(attach);
+	iio_dmabuf_free(attach);
 }
 
 static void iio_dmabuf_unmap(struct iio_dmabuf_attach *attach)
@@ -255,13 +260,17 @@ iio_dmabuf_link(struct iio_dev_buffer_pair *ib)
 	if (!attach)
 		return ERR_PTR(-ENOMEM);
 
+	attach->timeline = iio_dmabuf_timeline_alloc();
+	if (!attach->timeline) {
+		kfree(attach);
+		return ERR_PTR(-ENOMEM);
+	}
 	attach->buffer = buffer;
-	attach->context = dma_fence_context_alloc(1);
 	kref_init(&attach->kref);
 
 	guard(mutex)(&buffer->dmabufs_mutex);
 	if (!READ_ONCE(ib->indio_dev->info)) {
-		kfree(attach);
+		iio_dmabuf_free(attach);
 		return ERR_PTR(-ENODEV);
 	}
 	list_add(&attach->entry, &buffer->dmabufs);

@@ -20,6 +20,7 @@ struct file;
 struct iio_dev;
 struct iio_dev_buffer_pair;
 struct iio_dmabuf;
+struct iio_dmabuf_timeline;
 
 void iio_buffer_init_dmabufs(struct iio_buffer *buffer);
 void iio_buffer_detach_dmabufs(struct iio_buffer *buffer);
@@ -48,8 +49,7 @@ int iio_compute_scan_bytes(struct iio_dev *indio_dev,
  * @sgt: the mapping
  * @block: what the access functions know the DMABUF by
  * @live: attached and not detached. Written with buffer->dmabufs_mutex held.
- * @context: the timeline of the transfers
- * @seqno: number of the last transfer. Protected by the queue's lock.
+ * @timeline: the timeline of the transfers
  * @kref: one reference for being attached, one for a transfer under way, and
  *	one for each ioctl at work
  */
@@ -61,8 +61,7 @@ struct iio_dmabuf_attach {
 	struct sg_table *sgt;
 	struct iio_dma_buffer_block *block;
 	bool live;
-	u64 context;
-	u64 seqno;
+	struct iio_dmabuf_timeline *timeline;
 	struct kref kref;
 };
 
@@ -91,6 +90,8 @@ int iio_dmabuf_add(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 int iio_dmabuf_remove(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf);
 
 /* industrialio-buffer-dmabuf-xfer.c */
+struct iio_dmabuf_timeline *iio_dmabuf_timeline_alloc(void);
+void iio_dmabuf_timeline_put(struct iio_dmabuf_timeline *timeline);
 int iio_dmabuf_enqueue(struct iio_dev_buffer_pair *ib, struct dma_buf *dmabuf,
 		       const struct iio_dmabuf *req, bool nonblock);
 int iio_dmabuf_ioctl_enqueue(struct iio_dev_buffer_pair *ib,

@@ -60,6 +60,19 @@ static void attach_fails_to_map(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&buf->dmabuf->attachments));
 }
 
+/* An ATTACH that is refused in the end is nothing to a read() beside it */
+static void attach_counts_at_its_end(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf(test);
+
+	buf->attaching = dma->ib.buffer;
+	buf->refused = true;
+	KUNIT_EXPECT_EQ(test, 0, mock_attach(dma, buf));
+	KUNIT_EXPECT_FALSE(test, buf->refused);
+	KUNIT_EXPECT_TRUE(test, iio_buffer_has_dmabufs(dma->ib.buffer));
+}
+
 /* No program can hold this lock for as long as a test needs it to be held */
 static void attach_beside_lock(struct kunit *test)
 {
@@ -444,10 +457,78 @@ static void fence_outlives_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, dma_fence_signal(fence));
 }
 
+/* Transfer once. Returns what was its fence, which may not exist any more. */
+static const struct dma_fence *transferred(struct kunit *test,
+					   struct mock_dma *dma,
+					   struct mock_dmabuf *buf)
+{
+	struct dma_fence *fence;
+
+	KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_resv_get_singleton(buf->dmabuf->resv,
+					       DMA_RESV_USAGE_READ, &fence));
+	KUNIT_ASSERT_NOT_NULL(test, fence);
+	mock_dma_complete(dma, 0);
+	EXPECT_STATUS(test, 1, fence);
+	dma_fence_put(fence);
+
+	return fence;
+}
+
+/* Fences that nobody keeps need no memory but that of the attachment */
+static void fences_take_turns(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	const struct dma_fence *first, *second;
+	unsigned int i;
+
+	mock_dma_enable(dma);
+	first = transferred(test, dma, buf);
+	second = transferred(test, dma, buf);
+	KUNIT_EXPECT_PTR_NE(test, first, second);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_PTR_EQ(test, first, transferred(test, dma, buf));
+		KUNIT_EXPECT_PTR_EQ(test, second, transferred(test, dma, buf));
+	}
+	/* What ENQUEUE refuses gives back what it had */
+	dma->submit_error = -EIO;
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, -EIO, mock_enqueue(dma, buf, 0));
+	dma->submit_error = 0;
+	KUNIT_EXPECT_PTR_EQ(test, first, transferred(test, dma, buf));
+}
+
+/* One that somebody keeps stays what it is, however many more there are */
+static void fences_are_kept(struct kunit *test)
+{
+	struct mock_dma *dma = mock_dma(test, IN);
+	struct mock_dmabuf *buf = mock_dmabuf_attached(dma);
+	struct dma_fence *fence[6];
+	unsigned int i;
+
+	mock_dma_enable(dma);
+	for (i = 0; i < ARRAY_SIZE(fence); i++) {
+		KUNIT_ASSERT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+		fence[i] = mock_fence(test, buf);
+		EXPECT_STATUS(test, 0, fence[i]);
+		mock_dma_complete(dma, i % 2 ? -EIO : 0);
+	}
+	KUNIT_EXPECT_EQ(test, 0, mock_detach(dma, buf));
+	mock_dma_unbind(dma);
+	for (i = 0; i < ARRAY_SIZE(fence); i++) {
+		EXPECT_STATUS(test, i % 2 ? -EIO : 1, fence[i]);
+		KUNIT_EXPECT_EQ(test, i + 1, fence[i]->seqno);
+		KUNIT_EXPECT_EQ(test, fence[0]->context, fence[i]->context);
+	}
+}
+
 static struct kunit_case iio_dmabuf_attach_cases[] = {
 	KUNIT_CASE(attach_maps_once),
 	KUNIT_CASE(attach_to_two_buffers),
 	KUNIT_CASE(attach_fails_to_map),
+	KUNIT_CASE(attach_counts_at_its_end),
 	KUNIT_CASE(attach_beside_lock),
 	KUNIT_CASE(attach_is_interruptible),
 	KUNIT_CASE(attach_does_not_wait_for_exporter),
@@ -463,6 +544,8 @@ static struct kunit_case iio_dmabuf_attach_cases[] = {
 	KUNIT_CASE(fence_of_another_buffer),
 	KUNIT_CASE(fence_is_asked_to_signal),
 	KUNIT_CASE(fence_outlives_all),
+	KUNIT_CASE(fences_take_turns),
+	KUNIT_CASE(fences_are_kept),
 	{}
 };
 

@@ -177,6 +177,8 @@ static struct sg_table *mock_map(struct dma_buf_attachment *attach,
 	struct mock_dmabuf *buf = attach->dmabuf->priv;
 	struct sg_table *sgt;
 
+	if (buf->attaching)
+		buf->refused = iio_buffer_has_dmabufs(buf->attaching);
 	if (buf->map_error)
 		return ERR_PTR(buf->map_error);
 

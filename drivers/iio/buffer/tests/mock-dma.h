@@ -49,11 +49,15 @@ struct mock_dma {
  * @dmabuf: as everybody knows it; the test has a reference
  * @mapped: number of mappings
  * @map_error: what mapping returns
+ * @attaching: buffer that is attached the DMABUF, for mapping to look at it
+ * @refused: read() and write() of @attaching would have been refused then
  */
 struct mock_dmabuf {
 	struct dma_buf *dmabuf;
 	int mapped;
 	int map_error;
+	struct iio_buffer *attaching;
+	bool refused;
 };
 
 struct mock_dma *mock_dma(struct kunit *test, enum iio_buffer_direction dir);
