@@ -20,6 +20,40 @@
 #include "industrialio-buffer-dma.h"
 
 /**
+ * iio_dma_buffer_lock_queue() - The lock_queue operation
+ * @buffer: the buffer
+ *
+ * Context: may sleep; a DMABUF's dma_resv lock may be held.
+ */
+void iio_dma_buffer_lock_queue(struct iio_buffer *buffer)
+{
+	mutex_lock(&iio_buffer_to_queue(buffer)->lock);
+}
+EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_lock_queue, IIO_DMA_BUFFER);
+
+/**
+ * iio_dma_buffer_unlock_queue() - The unlock_queue operation
+ * @buffer: the buffer
+ */
+void iio_dma_buffer_unlock_queue(struct iio_buffer *buffer)
+{
+	mutex_unlock(&iio_buffer_to_queue(buffer)->lock);
+}
+EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_unlock_queue, IIO_DMA_BUFFER);
+
+/**
+ * iio_dma_buffer_get_dma_dev() - The get_dma_dev operation
+ * @buffer: the buffer
+ *
+ * Return: the device that does the DMA.
+ */
+struct device *iio_dma_buffer_get_dma_dev(struct iio_buffer *buffer)
+{
+	return iio_buffer_to_queue(buffer)->dev;
+}
+EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_get_dma_dev, IIO_DMA_BUFFER);
+
+/**
  * iio_dma_buffer_attach_dmabuf() - The attach_dmabuf operation
  * @buffer: the buffer
  * @attach: the attachment, mapped for as long as the block exists
@@ -216,7 +250,7 @@ static int iio_dma_fileio_fill(struct iio_dma_buffer_queue *queue, size_t size)
 			continue;
 		}
 		spin_lock_irq(&queue->list_lock);
-		list_add_tail(&block->head, &fileio->done);
+		iio_dma_fileio_give(block);
 		spin_unlock_irq(&queue->list_lock);
 	}
 	fileio->enabled = true;

@@ -123,7 +123,7 @@ iio_dma_block_retire(struct iio_dma_buffer_block *block, int error)
 		/* The next may have it from here on: iio_dma_queue_may_add() */
 		smp_store_release(&block->state, IIO_BLOCK_STATE_DONE);
 	if (block->fileio)
-		list_add_tail(&block->head, &queue->fileio.done);
+		iio_dma_fileio_give(block);
 
 	return fence;
 }
@@ -164,6 +164,26 @@ static void iio_dma_queue_driver_done(struct iio_dma_buffer_queue *queue,
 		queue->cyclic = NULL;
 }
 
+static void iio_dma_block_done(struct iio_dma_buffer_block *block, bool listed)
+{
+	struct iio_dma_buffer_queue *queue = block->queue;
+	struct dma_fence *fence;
+	unsigned long flags;
+	int error;
+
+	spin_lock_irqsave(&queue->list_lock, flags);
+	if (listed)
+		list_del(&block->head);
+	error = block->error;
+	iio_dma_queue_driver_done(queue, block);
+	fence = iio_dma_block_retire(block, error);
+	if (queue->held && !queue->num_active)
+		schedule_work(&queue->kick);
+	spin_unlock_irqrestore(&queue->list_lock, flags);
+
+	iio_dma_block_complete(block, fence, error);
+}
+
 /**
  * iio_dma_buffer_block_done() - The transfer of a block is over
  * @block: block that was submitted, off the driver's list. The driver has set
@@ -179,24 +199,21 @@ static void iio_dma_queue_driver_done(struct iio_dma_buffer_queue *queue,
  */
 void iio_dma_buffer_block_done(struct iio_dma_buffer_block *block)
 {
-	struct iio_dma_buffer_queue *queue = block->queue;
-	struct dma_fence *fence;
-	unsigned long flags;
-	bool kick;
-	int error;
-
-	spin_lock_irqsave(&queue->list_lock, flags);
-	error = block->error;
-	iio_dma_queue_driver_done(queue, block);
-	fence = iio_dma_block_retire(block, error);
-	kick = queue->held && !queue->num_active;
-	if (kick)
-		schedule_work(&queue->kick);
-	spin_unlock_irqrestore(&queue->list_lock, flags);
-
-	iio_dma_block_complete(block, fence, error);
+	iio_dma_block_done(block, false);
 }
 EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_block_done, IIO_DMA_BUFFER);
+
+/**
+ * iio_dma_buffer_listed_block_done() - iio_dma_buffer_block_done(), list and all
+ * @block: block that was submitted, on the driver's list
+ *
+ * Context: as iio_dma_buffer_block_done().
+ */
+void iio_dma_buffer_listed_block_done(struct iio_dma_buffer_block *block)
+{
+	iio_dma_block_done(block, true);
+}
+EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_listed_block_done, IIO_DMA_BUFFER);
 
 /**
  * iio_dma_block_abort() - End a transfer that was not made
@@ -491,40 +508,6 @@ void iio_dma_fileio_end(struct iio_dma_buffer_queue *queue)
 	}
 }
 EXPORT_SYMBOL_NS_GPL(iio_dma_fileio_end, IIO_DMA_BUFFER);
-
-/**
- * iio_dma_buffer_lock_queue() - The lock_queue operation
- * @buffer: the buffer
- *
- * Context: may sleep; a DMABUF's dma_resv lock may be held.
- */
-void iio_dma_buffer_lock_queue(struct iio_buffer *buffer)
-{
-	mutex_lock(&iio_buffer_to_queue(buffer)->lock);
-}
-EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_lock_queue, IIO_DMA_BUFFER);
-
-/**
- * iio_dma_buffer_unlock_queue() - The unlock_queue operation
- * @buffer: the buffer
- */
-void iio_dma_buffer_unlock_queue(struct iio_buffer *buffer)
-{
-	mutex_unlock(&iio_buffer_to_queue(buffer)->lock);
-}
-EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_unlock_queue, IIO_DMA_BUFFER);
-
-/**
- * iio_dma_buffer_get_dma_dev() - The get_dma_dev operation
- * @buffer: the buffer
- *
- * Return: the device that does the DMA.
- */
-struct device *iio_dma_buffer_get_dma_dev(struct iio_buffer *buffer)
-{
-	return iio_buffer_to_queue(buffer)->dev;
-}
-EXPORT_SYMBOL_NS_GPL(iio_dma_buffer_get_dma_dev, IIO_DMA_BUFFER);
 
 /**
  * iio_dma_buffer_init() - Set up a queue

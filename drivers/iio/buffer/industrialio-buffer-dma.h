@@ -6,6 +6,8 @@
 #define _INDUSTRIALIO_BUFFER_DMA_H_
 
 #include <linux/container_of.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/iio/buffer-dma.h>
 
 static inline struct iio_dma_buffer_queue *
@@ -27,6 +29,15 @@ int __iio_dma_block_prepare(struct iio_dma_buffer_block *block);
 int iio_dma_queue_run(struct iio_dma_buffer_queue *queue,
 		      struct iio_dma_buffer_block *new);
 void iio_dma_fileio_end(struct iio_dma_buffer_queue *queue);
+
+/* User space may have a block of fileio mode. Others may be looking at the list. */
+static inline void iio_dma_fileio_give(struct iio_dma_buffer_block *block)
+{
+	struct iio_dma_buffer_queue *queue = block->queue;
+
+	lockdep_assert_held(&queue->list_lock);
+	list_add_tail(&block->head, &queue->fileio.done);
+}
 
 /* Most transfers of a block are like the one before */
 static inline int iio_dma_block_prepare(struct iio_dma_buffer_block *block)

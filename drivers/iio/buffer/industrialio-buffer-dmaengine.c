@@ -203,16 +203,13 @@ static void iio_dmaengine_block_done(void *data,
 	struct iio_dma_buffer_block *block = data;
 	size_t residue = min_t(size_t, result->residue, block->bytes_used);
 
-	scoped_guard(spinlock_irqsave, &block->queue->list_lock)
-		list_del(&block->head);
-
 	block->bytes_used -= residue;
 	block->error = iio_dmaengine_error(result);
 	/* read() says how much there is, a fence can only say it is not all */
 	if (residue && !block->error && !block->fileio)
 		block->error = -ENODATA;
 
-	iio_dma_buffer_block_done(block);
+	iio_dma_buffer_listed_block_done(block);
 }
 
 static int iio_dmaengine_tx(struct dma_async_tx_descriptor *desc,

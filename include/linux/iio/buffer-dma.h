@@ -193,6 +193,7 @@ struct iio_dma_buffer_ops {
 };
 
 void iio_dma_buffer_block_done(struct iio_dma_buffer_block *block);
+void iio_dma_buffer_listed_block_done(struct iio_dma_buffer_block *block);
 void iio_dma_buffer_block_list_abort(struct iio_dma_buffer_queue *queue,
 				     struct list_head *list);
 
