@@ -481,4 +481,56 @@ TEST_F(iio, poll_of_the_buffer)
 	ASSERT_EQ(0, buffer_enable(self->sim.adc, false));
 }
 
+#define SETTINGS	10000
+
+/* Keeps setting how the converter is paced, never how often it samples */
+static void *set_full_speed(void *arg)
+{
+	const int *fd = arg;
+	unsigned int i;
+
+	for (i = 0; i < SETTINGS; i++)
+		if (pwrite(*fd, i % 2 ? "1" : "0", 1, 0) != 1)
+			return arg;
+	return NULL;
+}
+
+static int open_setting(int device, const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/bus/iio/devices/iio:device%d/%s",
+		 device, name);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* Two writers, each of one setting: the other one's stays */
+TEST_F_TIMEOUT(iio, settings_are_apart, 120)
+{
+	int frequency = open_setting(self->sim.adc, "sampling_frequency");
+	int full_speed = open_setting(self->sim.adc, "full_speed");
+	unsigned int i, lost = 0;
+	pthread_t thread;
+	void *failed;
+
+	ASSERT_LE(0, frequency);
+	ASSERT_LE(0, full_speed);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, set_full_speed,
+				    &full_speed));
+	for (i = 0; i < SETTINGS; i++) {
+		char set[16] = "", got[16] = "";
+		int len = snprintf(set, sizeof(set), "%u\n", 1000 + i);
+
+		ASSERT_EQ(len, pwrite(frequency, set, len, 0));
+		ASSERT_EQ(len, pread(frequency, got, sizeof(got) - 1, 0));
+		lost += strcmp(set, got) != 0;
+	}
+	pthread_join(thread, &failed);
+	EXPECT_EQ(NULL, failed);
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(1, iio_read(self->sim.adc, "full_speed"));
+	close(frequency);
+	close(full_speed);
+}
+
 TEST_HARNESS_MAIN
