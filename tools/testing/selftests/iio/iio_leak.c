@@ -11,7 +11,8 @@
 #include "iio_test.h"
 #include "iio_xfer.h"
 
-#define LEN		KIB
+/* So little that no kernel is too slow for all of it */
+#define LEN		256
 #define LEN_SCANS	(LEN / SAMPLE)
 #define BLOCKS		8
 #define ROUNDS		12500
@@ -19,9 +20,9 @@
 
 #define LIVES		4000
 
-/* A kernel that looks for leaks itself is slow: it does a part of it */
+/* Of LIVES, and how long it takes more of them */
 #define ENOUGH		20
-#define ENOUGH_MS	50000
+#define ENOUGH_MS	25000
 
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
@@ -162,22 +163,13 @@ static long memory_taken(void)
 	       (long)(PAGE / KIB);
 }
 
-/* After @n of @all rounds or lives */
-static bool goes_on(unsigned int n, unsigned int all, long long end)
-{
-	if (numbers_count())
-		return n < all;
-	return n <= all / ENOUGH || (n < all && now_ms() < end);
-}
-
 TEST_F_TIMEOUT(leak, transfers, 300)
 {
 	long fences, before = 0, taken = 0;
-	long long end = now_ms() + ENOUGH_MS;
 	unsigned int n;
 	__u32 scan = 0;
 
-	for (n = 0; goes_on(n, ROUNDS, end); n++) {
+	for (n = 0; n < ROUNDS; n++) {
 		/* When all that is allocated once is */
 		if (n == WARM) {
 			before = objects();
@@ -210,14 +202,22 @@ TEST_F_TIMEOUT(leak, transfers, 300)
 	}
 }
 
+/* After @n lives: a kernel that looks for leaks itself is slow, and lives less */
+static bool goes_on(unsigned int n, long long end)
+{
+	if (numbers_count())
+		return n < LIVES;
+	return n <= LIVES / ENOUGH || (n < LIVES && now_ms() < end);
+}
+
 /* Whole lives: attach, transfer, detach and close, of a new buffer each time */
 TEST_F_TIMEOUT(leak, lives, 120)
 {
-	long long end = now_ms() + ENOUGH_MS / 2;
+	long long end = now_ms() + ENOUGH_MS;
 	long live = buffers_live(), before = 0;
 	unsigned int n;
 
-	for (n = 0; goes_on(n, LIVES, end); n++) {
+	for (n = 0; goes_on(n, end); n++) {
 		int fd = memory(HEAP_SYSTEM, LEN);
 
 		if (n == LIVES / ENOUGH)
