@@ -173,6 +173,7 @@ iio_dmabuf_fence_alloc(struct iio_dmabuf_attach *attach)
 
 	for (i = 0; i < ARRAY_SIZE(timeline->fences); i++) {
 		fence = &timeline->fences[i];
+		/* Pairs with iio_dmabuf_fence_release() */
 		if (!smp_load_acquire(&fence->used)) {
 			fence->used = true;
 			return fence;
