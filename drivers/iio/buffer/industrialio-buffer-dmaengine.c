@@ -92,15 +92,17 @@ iio_dmaengine_dir(struct iio_dmaengine_buffer *dmaengine)
 static size_t iio_dmaengine_count(struct iio_dmaengine_buffer *dmaengine,
 				  struct iio_dma_buffer_block *block)
 {
+	const size_t max = dmaengine->max_seg;
 	struct scatterlist *sg;
 	size_t count = 0;
 	unsigned int i;
 
+	/* DIV_ROUND_UP() would wrap around where a size_t has 32 bits. */
 	if (block->fileio)
-		return DIV_ROUND_UP(block->size, dmaengine->max_seg);
+		return block->size / max + !!(block->size % max);
 
 	for_each_sgtable_dma_sg(block->sg_table, sg, i)
-		count += DIV_ROUND_UP(sg_dma_len(sg), dmaengine->max_seg);
+		count += sg_dma_len(sg) / max + !!(sg_dma_len(sg) % max);
 
 	return count;
 }
