@@ -125,7 +125,7 @@ clean:
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/coccicheck build/clang build/*.cpio \
 		build/series* build/apply* build/*.built build/*.wanted build/accel* \
-		build/arm64-*
+		build/arm64-* build/i386-*
 
 distclean:
 	rm -rf build

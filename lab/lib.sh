@@ -220,29 +220,35 @@ kmake()
 export CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1
 
 # What is built for another architecture has its name before that of the profile,
-# in all of build/: kernel is that of PROFILE and ARCH. cc makes programs.
+# in all of build/: kernel is that of PROFILE and ARCH. cc and user_flags make
+# programs.
 # shellcheck disable=SC2034 # for the steps, not for this file
 for_arch()
 {
+	cc=gcc cross='' user_flags='' boot_image=vmlinux
 	case $arch in
 	x86 | x86_64)
 		# an empty one is none, but not to the kernel's make
 		unset ARCH || :
-		arch=x86 cross='' arch_args='' boot_image=vmlinux
+		arch=x86 arch_args=''
+		;;
+	i386)
+		cross=i386- arch_args=ARCH=i386
+		# the harness of the kselftests prints a pointer as an intmax_t
+		user_flags='-m32 -Wno-pointer-to-int-cast'
 		;;
 	arm64)
-		cross=arm64-
-		arch_args='ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-'
+		cross=arm64- cc=aarch64-linux-gnu-gcc
+		arch_args="ARCH=arm64 CROSS_COMPILE=${cc%gcc}"
 		boot_image=arch/arm64/boot/Image
 		;;
 	*)
-		die "ARCH=$arch: it can be x86 or arm64"
+		die "ARCH=$arch: it can be x86, i386 or arm64"
 		;;
 	esac
 	kernel=$cross$profile
 }
 for_arch
-cc=${arch_args##*=}gcc
 kcc=$cc
 if command -v ccache >/dev/null 2>&1; then
 	kcc="ccache $cc"
