@@ -6,11 +6,12 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <linux/elf.h>
 
 #include "../kselftest_harness.h"
 #include "heap_fixture.h"
@@ -192,11 +193,19 @@ TEST(region_filled_and_emptied)
 	close(heap);
 }
 
+#if __SIZEOF_LONG__ == 8
+#define kcore_hdr	elf64_hdr
+#define kcore_phdr	elf64_phdr
+#else
+#define kcore_hdr	elf32_hdr
+#define kcore_phdr	elf32_phdr
+#endif
+
 /* Where /proc/kcore, laid out by its program headers, has this byte of RAM */
 static off_t kcore_position(int kcore, __u64 phys)
 {
-	ElfW(Ehdr) ehdr;
-	ElfW(Phdr) phdr;
+	struct kcore_hdr ehdr;
+	struct kcore_phdr phdr;
 	int i;
 
 	if (pread(kcore, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr))
