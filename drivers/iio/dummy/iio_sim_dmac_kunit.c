@@ -6,6 +6,7 @@
 #include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/dmaengine.h>
 #include <linux/jiffies.h>
@@ -391,6 +392,30 @@ static void pause_stops_resume_goes_on(struct kunit *test)
 			dmaengine_tx_status(chan, cookie, NULL));
 }
 
+static void pause_stops_what_moves(struct kunit *test)
+{
+	struct test_ctx *ctx = test->priv;
+	struct dma_chan *chan = ctx->chan[IIO_SIM_RX];
+	struct dma_tx_state state;
+	dma_cookie_t cookie;
+
+	/* Half a second, of which most is still to come after the first word */
+	ctx->d->ports[IIO_SIM_RX].port.byte_rate = 2 * TEST_BYTES;
+	cookie = test_start(test, IIO_SIM_RX, NULL);
+	while (!READ_ONCE(ctx->d->ports[IIO_SIM_RX].next))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, 0, dmaengine_pause(chan));
+	msleep(600);
+	KUNIT_EXPECT_EQ(test, DMA_PAUSED,
+			dmaengine_tx_status(chan, cookie, &state));
+	KUNIT_EXPECT_NE(test, 0, state.residue);
+
+	KUNIT_EXPECT_EQ(test, 0, dmaengine_resume(chan));
+	test_wait(test);
+	KUNIT_EXPECT_EQ(test, DMA_COMPLETE,
+			dmaengine_tx_status(chan, cookie, NULL));
+}
+
 static void transfers_end_in_order(struct kunit *test)
 {
 	struct test_ctx *ctx = test->priv;
@@ -512,6 +537,7 @@ static struct kunit_case dmac_test_cases[] = {
 	KUNIT_CASE(cyclic_until_terminated),
 	KUNIT_CASE(terminate_is_final),
 	KUNIT_CASE(pause_stops_resume_goes_on),
+	KUNIT_CASE(pause_stops_what_moves),
 	KUNIT_CASE(transfers_end_in_order),
 	KUNIT_CASE(no_memory_is_an_error),
 	KUNIT_CASE(injected_faults),
