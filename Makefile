@@ -15,7 +15,9 @@ KDIR ?=
 DRYRUN ?=
 MINUTES ?= 10
 STEPS ?=
+MUTANTS ?=
 export PROFILE ARCH KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
+export MUTANTS
 
 help:
 	@lab/help
@@ -53,6 +55,9 @@ coccicheck: tree
 clang: tree
 	@lab/deps clang lld llvm
 	@lab/clang
+
+mutants: initramfs accel
+	@lab/mutate
 
 check-syzkaller: kernel
 	@lab/check-syzkaller
@@ -123,7 +128,8 @@ clean:
 	rm -rf build/tree build/tree.* build/edited build/plain build/debug \
 		build/modules build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
-		build/lint build/importers build/coccicheck build/clang build/*.cpio \
+		build/lint build/importers build/coccicheck build/clang \
+		build/mutants build/*.cpio \
 		build/series* build/apply* build/*.built build/*.wanted build/accel* \
 		build/arm64-* build/i386-*
 
@@ -133,5 +139,6 @@ distclean:
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
 .PHONY: fuzz soak check-syzkaller coccicheck clang
+.PHONY: mutants
 .PHONY: deps base tree kernel modules init initramfs demo accel clean distclean
 .NOTPARALLEL:
