@@ -329,10 +329,14 @@ TEST_F(iio, order_is_that_of_enqueue)
 /* A converter with a rate takes its time: 2000 scans at 100 kHz are 20 ms */
 TEST_F(iio, rate_of_the_converter)
 {
+	long other = iio_read(self->sim.dac, "sampling_frequency");
 	long long begun;
 
 	ASSERT_EQ(0, iio_write(self->sim.adc, "full_speed", "0"));
 	ASSERT_EQ(0, iio_write(self->sim.adc, "sampling_frequency", "100000"));
+	/* Of this device, and not of the one beside it */
+	EXPECT_EQ(100000, iio_read(self->sim.adc, "sampling_frequency"));
+	EXPECT_EQ(other, iio_read(self->sim.dac, "sampling_frequency"));
 	ASSERT_EQ(0, buffer_attach(self->in, self->a));
 	ASSERT_EQ(0, buffer_enable(self->sim.adc, true));
 	begun = now_ms();
