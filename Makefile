@@ -16,8 +16,9 @@ DRYRUN ?=
 MINUTES ?= 10
 STEPS ?=
 MUTANTS ?=
+PROOF ?=
 export PROFILE ARCH KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
-export MUTANTS
+export MUTANTS PROOF
 
 help:
 	@lab/help
@@ -58,6 +59,9 @@ clang: tree
 
 mutants: initramfs accel
 	@lab/mutate
+
+proof: base
+	@lab/proof
 
 check-syzkaller: kernel
 	@lab/check-syzkaller
@@ -129,7 +133,7 @@ clean:
 		build/modules build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/coccicheck build/clang \
-		build/mutants build/*.cpio \
+		build/mutants build/proof build/*.cpio \
 		build/series* build/apply* build/*.built build/*.wanted build/accel* \
 		build/arm64-* build/i386-*
 
@@ -139,6 +143,6 @@ distclean:
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
 .PHONY: fuzz soak check-syzkaller coccicheck clang
-.PHONY: mutants
+.PHONY: mutants proof
 .PHONY: deps base tree kernel modules init initramfs demo accel clean distclean
 .NOTPARALLEL:
