@@ -15,11 +15,13 @@ struct obj_cgroup;
 /**
  * struct heap_chunk - pages that follow each other physically
  * @page: the first
+ * @pfn: its page frame number, which is not for free to find out
  * @first: its number in the buffer
  * @nr_pages: how many there are
  */
 struct heap_chunk {
 	struct page *page;
+	unsigned long pfn;
 	unsigned long first;
 	unsigned long nr_pages;
 };

@@ -88,7 +88,7 @@ static void heap_buffer_set_table(struct heap_buffer *buffer,
 	while (addr < end) {
 		unsigned long nr = min(chunk->nr_pages - skip,
 				       (end - addr) >> PAGE_SHIFT);
-		unsigned long pfn = page_to_pfn(chunk->page) + skip;
+		unsigned long pfn = chunk->pfn + skip;
 
 		heap_buffer_set_ptes(vma->vm_mm, addr, ptep,
 				     heap_buffer_pte(vma, pfn), nr);
@@ -167,7 +167,7 @@ static unsigned long heap_buffer_huge_pfn(struct heap_buffer *buffer,
 	if (chunk->first + chunk->nr_pages - first < HPAGE_PMD_NR)
 		return 0;
 
-	pfn = page_to_pfn(chunk->page) + first - chunk->first;
+	pfn = chunk->pfn + first - chunk->first;
 	return IS_ALIGNED(pfn, HPAGE_PMD_NR) ? pfn : 0;
 }
 

@@ -156,6 +156,7 @@ static struct heap_buffer *heap_buffer_create(const struct heap_pages *pages,
 
 	for (chunk = buffer->chunks; nr_chunks--; chunk++) {
 		chunk->page = heap_buffer_take_chunk(&chunks, &chunk->nr_pages);
+		chunk->pfn = page_to_pfn(chunk->page);
 		chunk->first = first;
 		first += chunk->nr_pages;
 	}
@@ -203,7 +204,7 @@ static unsigned long heap_buffer_run_end(struct heap_buffer *buffer,
 	do {
 		pfn += buffer->chunks[*i].nr_pages;
 	} while (++*i < buffer->nr_chunks &&
-		 page_to_pfn(buffer->chunks[*i].page) == pfn);
+		 buffer->chunks[*i].pfn == pfn);
 
 	return pfn;
 }
@@ -230,7 +231,7 @@ static unsigned int heap_buffer_cut(struct heap_buffer *buffer,
 	unsigned int i = 0;
 
 	while (i < buffer->nr_chunks) {
-		unsigned long pfn = page_to_pfn(buffer->chunks[i].page);
+		unsigned long pfn = buffer->chunks[i].pfn;
 		unsigned long end = heap_buffer_run_end(buffer, pfn, &i);
 
 		while (pfn < end) {
