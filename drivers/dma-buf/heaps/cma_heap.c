@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The CMA heap: physically contiguous, cacheable memory of the default CMA
- * region.
+ * The CMA heaps: physically contiguous, cacheable memory of the default CMA
+ * region, and of each further one that is there for devices.
  */
 
 #define pr_fmt(fmt) "cma_heap: " fmt
 
+#include <linux/array_size.h>
 #include <linux/cma.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-map-ops.h>
@@ -18,6 +19,7 @@
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "heap-buffer.h"
@@ -91,50 +93,90 @@ static void cma_heap_put(const struct heap_pages *pages, struct page *page,
 	cma_release(pages->priv, page, nr_pages);
 }
 
-static struct heap_pages cma_heap_pages = {
-	.owner = THIS_MODULE,
-	.get = cma_heap_get,
-	.put = cma_heap_put,
-};
-
 static const struct dma_heap_ops cma_heap_ops = {
 	.allocate = heap_buffer_allocate,
 };
 
-static int __init cma_heap_add(const char *name)
+static int __init cma_heap_add_name(struct heap_pages *pages, const char *name)
 {
 	struct dma_heap_export_info info = {
 		.name = name,
 		.ops = &cma_heap_ops,
-		.priv = &cma_heap_pages,
+		.priv = pages,
 	};
+	int ret = PTR_ERR_OR_ZERO(dma_heap_add(&info));
 
-	return PTR_ERR_OR_ZERO(dma_heap_add(&info));
+	if (ret)
+		pr_warn("no heap under the name %s: %d\n", name, ret);
+	return ret;
 }
 
-static int __init cma_heap_init(void)
+/* A heap for the region under one name, or under two for those who know it so */
+static void __init cma_heap_add(struct cma *cma, const char *name,
+				const char *old_name)
 {
-	struct cma *cma = dev_get_cma_area(NULL);
+	struct heap_pages *pages = kzalloc(sizeof(*pages), GFP_KERNEL);
 	int ret;
 
-	if (!cma)
+	if (!pages)
+		return;
+
+	pages->owner = THIS_MODULE;
+	pages->get = cma_heap_get;
+	pages->put = cma_heap_put;
+	pages->priv = cma;
+
+	ret = cma_heap_add_name(pages, name);
+	if (old_name && strcmp(old_name, name) &&
+	    !cma_heap_add_name(pages, old_name))
+		ret = 0;
+	if (ret)
+		kfree(pages);
+}
+
+/*
+ * Regions that others in the kernel have made for themselves: for huge pages,
+ * for guests, for a dump after a crash, for a monitor's answers.
+ */
+static bool __init cma_heap_is_private(const char *name)
+{
+	static const char * const others[] = {
+		"hugetlb", "kvm_cma", "fadump_cma", "vmcp",
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_has_prefix(name, others[i]))
+			return true;
+	return false;
+}
+
+/* One region without a heap is no reason for the others to have none. */
+static int __init cma_heap_add_region(struct cma *cma, void *unused)
+{
+	const char *name = cma_get_name(cma);
+	const char *old_name = NULL;
+
+	/* It could not be set up. */
+	if (!cma_get_size(cma))
 		return 0;
 
-	cma_heap_pages.priv = cma;
-	ret = cma_heap_add(CMA_HEAP_DEFAULT_NAME);
-	if (ret)
-		return ret;
+	if (cma == dev_get_cma_area(NULL)) {
+		if (IS_ENABLED(CONFIG_DMABUF_HEAPS_CMA_LEGACY))
+			old_name = name;
+		name = CMA_HEAP_DEFAULT_NAME;
+	} else if (cma_heap_is_private(name)) {
+		return 0;
+	}
 
-	/*
-	 * The region's own name differs between platforms. Without it the heap
-	 * is there all the same.
-	 */
-	if (IS_ENABLED(CONFIG_DMABUF_HEAPS_CMA_LEGACY) &&
-	    strcmp(cma_get_name(cma), CMA_HEAP_DEFAULT_NAME) &&
-	    cma_heap_add(cma_get_name(cma)))
-		pr_warn("no heap under the name %s\n", cma_get_name(cma));
-
+	cma_heap_add(cma, name, old_name);
 	return 0;
+}
+
+/* Nothing here fails: what has been added once could not be taken away. */
+static int __init cma_heap_init(void)
+{
+	return cma_for_each_area(cma_heap_add_region, NULL);
 }
 module_init(cma_heap_init);
 

@@ -247,16 +247,21 @@ const char *cma_region_name(void)
 	return NULL;
 }
 
-/* A file of the default region's directory in debugfs */
-long cma_region_number(const char *file)
+/* A file of a region's directory in debugfs */
+long cma_number(const char *region, const char *file)
 {
-	const char *name = cma_region_name();
 	char path[256];
 
-	if (!name)
+	if (!region)
 		return -ENOENT;
-	snprintf(path, sizeof(path), CMA_DEBUGFS "/%s/%s", name, file);
+	snprintf(path, sizeof(path), CMA_DEBUGFS "/%s/%s", region, file);
 	return read_number(path);
+}
+
+/* The same of the default region */
+long cma_region_number(const char *file)
+{
+	return cma_number(cma_region_name(), file);
 }
 
 /*
@@ -291,8 +296,11 @@ static bool heap_is_cma(const char *heap)
  */
 long heap_pages_used(const char *heap)
 {
-	if (heap_is_cma(heap))
+	if (!strcmp(heap, HEAP_CMA))
 		return cma_region_number("used");
+	/* Other heaps have the names of their regions */
+	if (heap_is_cma(heap))
+		return cma_number(heap, "used");
 	return vmstat_sum("pgalloc_") - vmstat_sum("pgfree") -
 	       vmstat_sum("nr_slab_");
 }

@@ -54,6 +54,7 @@ long heap_pages_used(const char *heap);
 int heap_pool_drain(void);
 long buffers_live(void);
 const char *cma_region_name(void);
+long cma_number(const char *region, const char *file);
 long cma_region_number(const char *file);
 
 /* What one buffer looks like from outside */
