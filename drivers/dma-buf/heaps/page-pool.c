@@ -19,31 +19,25 @@
  * count. A chunk whose pages are being zeroed is on no list; it is still held.
  */
 
-#include <linux/cpumask.h>
 #include <linux/cpuset.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/freezer.h>
-#include <linux/highmem.h>
 #include <linux/lockdep.h>
 #include <linux/mempolicy.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
-#include <linux/sched/isolation.h>
 #include <linux/seq_file.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/topology.h>
 #include <linux/vmstat.h>
-#include <uapi/linux/sched/types.h>
 
+#include "heap-zero.h"
 #include "page-pool.h"
-
-/* How long used chunks are gathered before the worker is woken, in jiffies */
-#define HEAP_POOL_DELAY	1
 
 static void heap_pool_account(struct page *page, long nr_pages)
 {
@@ -58,16 +52,6 @@ static void heap_pool_release(struct heap_pool *pool, struct page *page,
 	heap_pool_account(page, -(1L << order));
 	atomic_long_sub(1L << order, &pool->held);
 	__free_pages(page, order);
-}
-
-static void heap_pool_zero(struct page *page, unsigned int order)
-{
-	unsigned long i;
-
-	for (i = 0; i < 1UL << order; i++) {
-		clear_highpage(nth_page(page, i));
-		cond_resched();
-	}
 }
 
 static void heap_pool_add(struct heap_pool_list *list, struct page *page,
@@ -177,7 +161,7 @@ struct page *heap_pool_get(struct heap_pool *pool, unsigned int order)
 	if (!page)
 		return NULL;
 	if (used)
-		heap_pool_zero(page, order);
+		heap_zero_pages(page, 1UL << order);
 
 	heap_pool_account(page, -(1L << order));
 	atomic_long_sub(1L << order, &pool->held);
@@ -232,7 +216,7 @@ void heap_pool_put(struct heap_pool *pool, struct page *page,
 	heap_pool_add(&node->lists[order], page, HEAP_POOL_USED);
 	if (node->worker && heap_pool_wants(&node->lists[order]))
 		kthread_queue_delayed_work(node->worker, &node->work,
-					   HEAP_POOL_DELAY);
+					   HEAP_ZERO_DELAY);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_put, DMA_BUF_HEAP);
 
@@ -270,7 +254,7 @@ static bool heap_pool_zero_next(struct heap_pool_node *node)
 		if (!page)
 			continue;
 
-		heap_pool_zero(page, order);
+		heap_zero_pages(page, 1UL << order);
 		WRITE_ONCE(list->zeroed, list->zeroed + 1);
 		/* The limit may have been lowered meanwhile. */
 		if (heap_pool_over_limit(node->pool))
@@ -292,38 +276,10 @@ static void heap_pool_work(struct kthread_work *work)
 		/* The thread freezes between two runs of its work. */
 		if (freezing(current)) {
 			kthread_queue_delayed_work(node->worker, &node->work,
-						   HEAP_POOL_DELAY);
+						   HEAP_ZERO_DELAY);
 			break;
 		}
 	}
-}
-
-/* Only a preference: a node may be without processors, or with isolated ones. */
-static void heap_pool_bind_worker(struct kthread_worker *worker, int nid)
-{
-	cpumask_var_t mask;
-
-	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
-		return;
-	if (cpumask_and(mask, cpumask_of_node(nid),
-			housekeeping_cpumask(HK_TYPE_KTHREAD)))
-		set_cpus_allowed_ptr(worker->task, mask);
-	free_cpumask_var(mask);
-}
-
-static int heap_pool_start_worker(struct heap_pool_node *node, int nid)
-{
-	const struct sched_param param = { };
-	struct kthread_worker *worker;
-
-	worker = kthread_create_worker(KTW_FREEZABLE, "dma-heap-zero/%d", nid);
-	if (IS_ERR(worker))
-		return PTR_ERR(worker);
-
-	sched_setscheduler_nocheck(worker->task, SCHED_IDLE, &param);
-	heap_pool_bind_worker(worker, nid);
-	node->worker = worker;
-	return 0;
 }
 
 /* Giving back. */
@@ -505,7 +461,8 @@ static struct heap_pool_node *heap_pool_create_node(struct heap_pool *pool,
 
 static int heap_pool_create_nodes(struct heap_pool *pool, bool background)
 {
-	int nid, ret;
+	struct kthread_worker *worker;
+	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
 		pool->nodes[nid] = heap_pool_create_node(pool, nid);
@@ -513,9 +470,10 @@ static int heap_pool_create_nodes(struct heap_pool *pool, bool background)
 			return -ENOMEM;
 		if (!background)
 			continue;
-		ret = heap_pool_start_worker(pool->nodes[nid], nid);
-		if (ret)
-			return ret;
+		worker = heap_zero_create_worker(nid);
+		if (IS_ERR(worker))
+			return PTR_ERR(worker);
+		pool->nodes[nid]->worker = worker;
 	}
 
 	return 0;
@@ -550,15 +508,6 @@ void heap_pool_destroy(struct heap_pool *pool)
 	kfree(pool);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_destroy, DMA_BUF_HEAP);
-
-static struct dentry *heap_pool_debugfs_dir(void)
-{
-	static struct dentry *dir;
-
-	if (!dir)
-		dir = debugfs_create_dir("dma_heap", NULL);
-	return dir;
-}
 
 /**
  * heap_pool_create - an empty pool

@@ -265,8 +265,8 @@ long cma_region_number(const char *file)
 }
 
 /*
- * Have the pool of the system heap give back the pages of former buffers, as it
- * does when others need memory. 4: say nothing in the kernel's log, 2: whatever
+ * Have the pools of the heaps give back the pages of former buffers, as they
+ * do when others need memory. 4: say nothing in the kernel's log, 2: whatever
  * has a shrinker.
  */
 int heap_pool_drain(void)
@@ -329,15 +329,10 @@ const char *others_at_work(void)
 	return getenv("OTHERS_AT_WORK");
 }
 
-/* Pages in the pool would count as used, or as back once it gives them back */
-static int heap_settle(const char *heap)
-{
-	return heap_is_cma(heap) ? 0 : heap_pool_drain();
-}
-
 void heap_mark_take(struct heap_mark *mark, const char *heap)
 {
-	heap_settle(heap);
+	/* Pages in a pool would count as used, or as back once it gives them back */
+	heap_pool_drain();
 	mark->heap = heap;
 	mark->buffers = buffers_live();
 	mark->pages = heap_pages_used(heap);
@@ -360,7 +355,7 @@ bool heap_mark_back(const struct heap_mark *mark)
 	if (others_at_work())
 		return true;
 	do {
-		if (heap_settle(mark->heap))
+		if (heap_pool_drain())
 			break;
 		buffers = buffers_live();
 		pages = heap_pages_used(mark->heap);
