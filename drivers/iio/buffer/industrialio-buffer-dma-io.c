@@ -10,9 +10,9 @@
 #include <linux/cleanup.h>
 #include <linux/dma-fence.h>
 #include <linux/lcm.h>
-#include <linux/math.h>
+#include <linux/limits.h>
+#include <linux/math64.h>
 #include <linux/module.h>
-#include <linux/overflow.h>
 #include <linux/uaccess.h>
 
 #include <linux/iio/buffer-dma.h>
@@ -273,8 +273,8 @@ static int iio_dma_fileio_fill(struct iio_dma_buffer_queue *queue, size_t size)
 int iio_dma_buffer_request_update(struct iio_buffer *buffer)
 {
 	struct iio_dma_buffer_queue *queue = iio_buffer_to_queue(buffer);
-	size_t bpd = buffer->bytes_per_datum;
-	size_t size;
+	u64 size = (u64)buffer->bytes_per_datum * (buffer->length / 2 +
+						   buffer->length % 2);
 	int ret;
 
 	guard(mutex)(&queue->fileio.lock);
@@ -284,11 +284,13 @@ int iio_dma_buffer_request_update(struct iio_buffer *buffer)
 	if (atomic_read(&queue->num_dmabufs))
 		return 0;
 
-	if (!bpd)
+	if (!buffer->bytes_per_datum)
 		return -EINVAL;
-	if (check_mul_overflow(bpd, DIV_ROUND_UP(buffer->length, 2), &size))
+	size = roundup_u64(size, lcm(buffer->bytes_per_datum, queue->align));
+	/* Whole pages are allocated, and the number of them must not wrap */
+	if (size > SIZE_MAX - PAGE_SIZE)
 		return -ENOMEM;
-	ret = iio_dma_fileio_fill(queue, roundup(size, lcm(bpd, queue->align)));
+	ret = iio_dma_fileio_fill(queue, size);
 	if (ret)
 		iio_dma_fileio_end(queue);
 

@@ -225,8 +225,16 @@ TEST_F(iio, write_after_a_failed_transfer)
 /* Two blocks for read() of which not even one can be had */
 TEST_F(iio, length_beyond_memory)
 {
-	ASSERT_EQ(0, iio_write(self->sim.adc, "buffer0/length", "4000000000"));
-	EXPECT_EQ(-ENOMEM, buffer_enable(self->sim.adc, true));
+	static const char * const lengths[] = {
+		"2147483647", "2147483648", "4000000000", "4294967295",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		ASSERT_EQ(0, iio_write(self->sim.adc, "buffer0/length",
+				       lengths[i]));
+		EXPECT_EQ(-ENOMEM, buffer_enable(self->sim.adc, true));
+	}
 	ASSERT_EQ(0, iio_write(self->sim.adc, "buffer0/length", "1024"));
 	ASSERT_EQ(0, buffer_enable(self->sim.adc, true));
 	ASSERT_EQ(0, buffer_enable(self->sim.adc, false));
