@@ -235,9 +235,10 @@ static void detach_and_attach_in_transfer(struct kunit *test)
 	/* It writes the same memory: the old transfer is somebody else's */
 	KUNIT_EXPECT_EQ(test, -EBUSY, mock_enqueue(dma, buf, 0));
 	mock_dma_complete(dma, 0);
-	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(dma, buf, 0));
+	/* Nor is there anybody any more who has the DMABUF locked */
 	flush_work(&dma->ib.buffer->dmabufs_work);
 	KUNIT_EXPECT_EQ(test, 1, buf->mapped);
+	KUNIT_EXPECT_EQ(test, 0, mock_enqueue(dma, buf, 0));
 }
 
 /* What closing the file does. R29 */
