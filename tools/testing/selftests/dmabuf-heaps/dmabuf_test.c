@@ -185,6 +185,20 @@ ssize_t read_file(const char *path, char *text, size_t size)
 	return got < 0 ? got : (ssize_t)have;
 }
 
+/* In one write(); 0 or -errno */
+int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 long read_number(const char *path)
 {
 	char text[64];

@@ -49,6 +49,7 @@ bool all_zero(const void *addr, size_t len);
 long read_number(const char *path);
 ssize_t read_file(const char *path, char *text, size_t size);
 long table_number(const char *path, const char *key);
+int write_text(const char *path, const char *text);
 long vmstat_sum(const char *prefix);
 long heap_pages_used(const char *heap);
 int heap_pool_drain(void);

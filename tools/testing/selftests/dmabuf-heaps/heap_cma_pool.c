@@ -25,19 +25,6 @@ static long pool_zeroed(void)
 	return table_number(POOL, "zeroed");
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 /* As a driver has it that allocates from the region, or gives back the last */
 static int region_write(const char *file, long pages)
 {

@@ -25,19 +25,6 @@
  */
 #define OTHERS		(2 * (long)MIB)
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 static int write_number(const char *path, long number)
 {
 	char text[32];

@@ -64,19 +64,6 @@ static long kept_kib(void)
 	       table_number(MEMINFO, "SReclaimable");
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 /* Nothing is left in the pool, once a chunk that is being zeroed is ready, too */
 static bool pool_emptied(void)
 {

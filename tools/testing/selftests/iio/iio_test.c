@@ -23,19 +23,6 @@
 #define EDU_VENDOR	0x1234
 #define EDU_DEVICE	0x11e8
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 static int read_text(const char *path, char *text, size_t size)
 {
 	ssize_t n = read_file(path, text, size);
