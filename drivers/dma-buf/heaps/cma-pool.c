@@ -17,10 +17,13 @@
  * and when memory is short, by a shrinker. It is counted as reclaimable.
  *
  * A run that is being zeroed is on no list, and @zeroing is held. Who wants
- * everything back says so first (@recalls), for the thread to let go.
+ * everything back says so first (@recalls), for the thread to let go. A run on its
+ * way back to the region is on no list either, and @releasing is held. Whoever has
+ * had both and finds the list empty knows that all has gone back.
  */
 
 #include <linux/atomic.h>
+#include <linux/cleanup.h>
 #include <linux/cma.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
@@ -37,6 +40,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/swap.h>
 #include <linux/vmstat.h>
 
 #include "cma-pool.h"
@@ -64,12 +68,15 @@ struct cma_pool_run {
  * struct cma_pool - what is kept of a region
  * @cma: the region
  * @name: of the heap
- * @lock: protects @runs, @nr_runs and @held
+ * @lock: protects @runs, @nr_runs, @held and @limit
  * @runs: those that came first are first
  * @nr_runs: how many
  * @held: pages in @runs, and of the run that is being zeroed
  * @limit: the most that @held may be
- * @zeroing: held while a run is being zeroed, and by who wants all back
+ * @zeroing: held while a run is being zeroed, and by who wants all back; nests
+ *	     outside @releasing
+ * @releasing: held while a run of the list goes back to the region; nothing is
+ *	       allocated then, for reclaim to come here
  * @recalls: how many want all back
  * @nr_zeroed: runs that were zeroed in the background
  * @worker: the thread that does it
@@ -80,12 +87,13 @@ struct cma_pool_run {
 struct cma_pool {
 	struct cma *cma;
 	const char *name;
-	spinlock_t lock;		/* protects runs, nr_runs and held */
+	spinlock_t lock;		/* protects runs, nr_runs, held, limit */
 	struct cma_pool_run runs[CMA_POOL_RUNS];
 	unsigned int nr_runs;
 	unsigned long held;
 	unsigned long limit;
 	struct mutex zeroing;		/* a run may be on no list */
+	struct mutex releasing;		/* likewise */
 	atomic_t recalls;
 	unsigned long nr_zeroed;
 	struct kthread_worker *worker;
@@ -174,6 +182,8 @@ static unsigned long cma_pool_release_one(struct cma_pool *pool)
 {
 	struct cma_pool_run run = { };
 
+	guard(mutex)(&pool->releasing);
+
 	spin_lock(&pool->lock);
 	if (pool->nr_runs) {
 		run = cma_pool_unlist(pool, 0);
@@ -201,7 +211,7 @@ static bool cma_pool_list(struct cma_pool *pool, const struct cma_pool_run *run,
 	spin_lock(&pool->lock);
 	pool->held -= already_held;
 	room = pool->nr_runs < CMA_POOL_RUNS &&
-	       pool->held + run->nr_pages <= READ_ONCE(pool->limit);
+	       pool->held + run->nr_pages <= pool->limit;
 	if (room) {
 		pool->runs[pool->nr_runs++] = *run;
 		pool->held += run->nr_pages;
@@ -324,19 +334,22 @@ static int cma_pool_recall(struct notifier_block *nb, unsigned long unused,
 			   void *cma)
 {
 	struct cma_pool *pool = container_of(nb, struct cma_pool, cma_short);
-	unsigned long nr_pages = 0, n;
 
-	if (cma != pool->cma || !READ_ONCE(pool->held))
+	if (cma != pool->cma)
 		return NOTIFY_DONE;
 
 	atomic_inc(&pool->recalls);
 	mutex_lock(&pool->zeroing);
-	while ((n = cma_pool_release_one(pool)))
-		nr_pages += n;
+	while (cma_pool_release_one(pool))
+		;
 	mutex_unlock(&pool->zeroing);
 	atomic_dec(&pool->recalls);
 
-	return nr_pages ? NOTIFY_STOP : NOTIFY_DONE;
+	/*
+	 * What was in the way may have been given back by somebody else, since
+	 * the attempt that has failed: it is worth another one in any case.
+	 */
+	return NOTIFY_STOP;
 }
 
 static unsigned long cma_pool_count_objects(struct shrinker *shrinker,
@@ -358,6 +371,8 @@ static unsigned long cma_pool_scan_objects(struct shrinker *shrinker,
 
 	/* A run may be more than was asked for. */
 	sc->nr_scanned = freed;
+	/* So that no more is taken from others than is needed besides. */
+	mm_account_reclaimed_pages(freed);
 	return freed ?: SHRINK_STOP;
 }
 
@@ -374,7 +389,10 @@ void cma_pool_set_limit(struct cma_pool *pool, unsigned long limit)
 	if (!pool)
 		return;
 
+	/* Who has read the limit of before has raised @held by now. */
+	spin_lock(&pool->lock);
 	WRITE_ONCE(pool->limit, limit);
+	spin_unlock(&pool->lock);
 	while (READ_ONCE(pool->held) > limit && cma_pool_release_one(pool))
 		cond_resched();
 }
@@ -440,6 +458,7 @@ struct cma_pool *cma_pool_create(struct cma *cma, const char *name,
 	pool->limit = limit;
 	spin_lock_init(&pool->lock);
 	mutex_init(&pool->zeroing);
+	mutex_init(&pool->releasing);
 	kthread_init_delayed_work(&pool->work, cma_pool_work);
 	pool->worker = heap_zero_create_worker(nid);
 	if (IS_ERR(pool->worker))

@@ -4,6 +4,7 @@
  * whoever needs the region gets it. What is kept is read from debugfs.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "../kselftest_harness.h"
@@ -159,12 +160,26 @@ TEST_F(cma_pool, memory_is_used_again)
 TEST_F(cma_pool, gets_ready_in_the_background)
 {
 	long before = pool_zeroed();
+	void *addr;
+	int fd;
 
-	ASSERT_TRUE(use_buffer(self->heap, LEN));
+	fd = heap_alloc(self->heap, LEN);
+	ASSERT_LE(0, fd);
+	addr = buf_map(fd, LEN);
+	ASSERT_NE(NULL, addr);
+	memset(addr, 0xdb, LEN);
+	munmap(addr, LEN);
+	close(fd);
 	EXPECT_TRUE(pool_zeroed_is(before + 1));
 	EXPECT_EQ((long)(LEN / PAGE), pool_held());
-	/* What is ready is not zeroed once more */
-	EXPECT_EQ(0, used_buffers(self->heap, 0, 1));
+	fd = heap_alloc(self->heap, LEN);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, pool_held());
+	addr = buf_map(fd, LEN);
+	ASSERT_NE(NULL, addr);
+	EXPECT_TRUE(all_zero(addr, LEN));
+	munmap(addr, LEN);
+	close(fd);
 }
 
 TEST_F(cma_pool, gives_back_when_memory_is_short)
@@ -206,6 +221,73 @@ TEST_F(cma_pool, gives_back_to_other_sizes)
 	for (i = 0; i < 20; i++) {
 		ASSERT_TRUE(use_buffer(self->heap, (pages - i) * PAGE)) {
 			TH_LOG("round %d", i);
+		}
+	}
+}
+
+struct allocation {
+	pthread_t thread;
+	pthread_barrier_t *start;
+	int heap;
+	size_t len;
+	int fd;
+};
+
+static void *allocate(void *arg)
+{
+	struct allocation *a = arg;
+
+	pthread_barrier_wait(a->start);
+	a->fd = heap_alloc(a->heap, a->len);
+	return NULL;
+}
+
+/* Fills the region with small buffers and lets go of them all; how many */
+static int fill_pool(int heap, size_t len)
+{
+	int fds[64], n, i;
+
+	for (n = 0; n < 64; n++) {
+		fds[n] = heap_alloc(heap, len);
+		if (fds[n] < 0)
+			break;
+	}
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+	return n;
+}
+
+/*
+ * Two that find the region full at the same time: what is given back is for both.
+ * They are too small for a huge page, for which the heap would try twice.
+ */
+TEST_F_TIMEOUT(cma_pool, gives_back_to_two_at_once, 120)
+{
+	pthread_barrier_t start;
+	int i, j;
+
+	ASSERT_EQ(0, write_text(POOL_PERCENT, "100"));
+	for (i = 0; i < 20; i++) {
+		struct allocation a[2];
+
+		ASSERT_LT(1, fill_pool(self->heap, MIB + PAGE));
+		ASSERT_EQ(0, pthread_barrier_init(&start, NULL, 2));
+		for (j = 0; j < 2; j++) {
+			a[j] = (struct allocation) {
+				.start = &start, .heap = self->heap,
+				.len = MIB + MIB / 2 + j * PAGE,
+			};
+			ASSERT_EQ(0, pthread_create(&a[j].thread, NULL,
+						    allocate, &a[j]));
+		}
+		for (j = 0; j < 2; j++)
+			pthread_join(a[j].thread, NULL);
+		pthread_barrier_destroy(&start);
+		for (j = 0; j < 2; j++) {
+			EXPECT_LE(0, a[j].fd) {
+				TH_LOG("round %d", i);
+			}
+			close(a[j].fd);
 		}
 	}
 }
