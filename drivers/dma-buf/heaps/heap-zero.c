@@ -4,12 +4,14 @@
  * and a place to show what they hold.
  */
 
+#include <linux/cleanup.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/topology.h>
@@ -80,8 +82,11 @@ EXPORT_SYMBOL_NS_GPL(heap_zero_create_worker, DMA_BUF_HEAP);
  */
 struct dentry *heap_pool_debugfs_dir(void)
 {
+	static DEFINE_MUTEX(lock);
 	static struct dentry *dir;
 
+	/* Heaps that are modules may be loaded at the same time. */
+	guard(mutex)(&lock);
 	if (!dir)
 		dir = debugfs_create_dir("dma_heap", NULL);
 	return dir;

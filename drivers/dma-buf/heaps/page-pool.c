@@ -172,9 +172,10 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_get, DMA_BUF_HEAP);
 /* Room for a chunk, on the account of the pool if there is. */
 static bool heap_pool_reserve(struct heap_pool *pool, unsigned int order)
 {
-	long limit = READ_ONCE(pool->limit);
+	long held = atomic_long_add_return(1L << order, &pool->held);
 
-	if (atomic_long_add_return(1L << order, &pool->held) <= limit)
+	/* After the addition: heap_pool_set_limit() sees that, or this its limit. */
+	if (held <= READ_ONCE(pool->limit))
 		return true;
 
 	atomic_long_sub(1L << order, &pool->held);
@@ -397,6 +398,8 @@ void heap_pool_set_limit(struct heap_pool *pool, unsigned long limit)
 		return;
 
 	WRITE_ONCE(pool->limit, limit);
+	/* Pairs with the addition in heap_pool_reserve() */
+	smp_mb();
 	for_each_node(nid) {
 		struct heap_pool_node *node = pool->nodes[nid];
 
