@@ -22,9 +22,11 @@
  * in the dma_resv object, under RCU and without a reference yet, may get hold of
  * its next life. That is the next transfer of the same DMABUF in the same
  * direction, which he would have found had he looked a moment later; should
- * ENQUEUE refuse that, it signals without an error. Until all of it is set he
- * sees that the former life was signalled, or waits for the lock. The memory
- * itself goes with the timeline, after a grace period.
+ * ENQUEUE refuse that, it signals without an error. While it is set up he may
+ * read one thing of it and another of the former life, which was signalled and
+ * has a lower number: he takes it for signalled, or goes on to wait. To wait he
+ * takes the lock, and then all is set. The memory itself goes with the timeline,
+ * after a grace period.
  *
  * The lock order is in buffer-dma.h.
  */
