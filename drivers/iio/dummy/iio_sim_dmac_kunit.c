@@ -396,16 +396,19 @@ static void pause_stops_what_moves(struct kunit *test)
 {
 	struct test_ctx *ctx = test->priv;
 	struct dma_chan *chan = ctx->chan[IIO_SIM_RX];
+	unsigned long until = jiffies + TEST_TIMEOUT;
 	struct dma_tx_state state;
 	dma_cookie_t cookie;
 
-	/* Half a second, of which most is still to come after the first word */
-	ctx->d->ports[IIO_SIM_RX].port.byte_rate = 2 * TEST_BYTES;
+	/* A second for each page. Once it is paused, none for those to come. */
+	ctx->d->ports[IIO_SIM_RX].port.byte_rate = PAGE_SIZE;
 	cookie = test_start(test, IIO_SIM_RX, NULL);
-	while (!READ_ONCE(ctx->d->ports[IIO_SIM_RX].next))
+	while (!READ_ONCE(ctx->d->ports[IIO_SIM_RX].next) &&
+	       time_before(jiffies, until))
 		schedule_timeout_uninterruptible(1);
 	KUNIT_EXPECT_EQ(test, 0, dmaengine_pause(chan));
-	msleep(600);
+	WRITE_ONCE(ctx->d->ports[IIO_SIM_RX].port.byte_rate, 0);
+	msleep(1200);
 	KUNIT_EXPECT_EQ(test, DMA_PAUSED,
 			dmaengine_tx_status(chan, cookie, &state));
 	KUNIT_EXPECT_NE(test, 0, state.residue);
