@@ -203,6 +203,7 @@ static bool start(struct worker *w, struct fuzz *fuzz)
 	w->pid = w->out < 0 ? -1 : fork();
 	if (!w->pid)
 		be(w, ops);
+	nr_begun++;
 	return w->pid > 0;
 }
 
@@ -274,13 +275,17 @@ static bool look_after(struct worker *w, struct fuzz *fuzz)
 	int status = 0;
 	bool killed = w->kill_at && now_ms() >= w->kill_at;
 
-	if (killed)
+	if (killed) {
+		/* It may not have got as far as to have a session */
+		kill(w->pid, SIGKILL);
 		kill_now(w);
+	}
 	if (waitpid(w->pid, &status, killed ? 0 : WNOHANG) != w->pid)
 		return true;
 	nr_killed += killed;
-	nr_begun++;
-	if (!killed && status) {
+	/* One that was to be killed may have ended before, and then well, too */
+	if (status && !(killed && WIFSIGNALED(status) &&
+			WTERMSIG(status) == SIGKILL)) {
 		printf("# %s, seed %u, ended with %#x and said:\n",
 		       w->kind->program ?: "a process", w->seed, status);
 		print_output(w);
