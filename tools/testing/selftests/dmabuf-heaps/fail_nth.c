@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../kselftest.h"
+#include "dmabuf_test.h"
 #include "fail_nth.h"
 
 /* More than any path has: one that is still failing then would for ever */
@@ -15,19 +16,6 @@
 #define DEBUG_DIR	"/sys/kernel/debug/"
 
 static int fail_nth = -1;
-
-static int set(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 /*
  * Allocations that may sleep are to fail as well, and pages of any order. The
@@ -49,7 +37,7 @@ int fail_nth_init(void)
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(settings); i++) {
-		ret = set(settings[i][0], settings[i][1]);
+		ret = write_text(settings[i][0], settings[i][1]);
 		if (ret)
 			return ret;
 	}
