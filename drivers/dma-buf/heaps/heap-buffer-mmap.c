@@ -51,14 +51,17 @@ static unsigned long heap_buffer_page_at(struct vm_area_struct *vma,
 	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 }
 
-/* The entry of a page; those of the pages after it follow from it. */
+/*
+ * The entry of a page; those of the pages after it follow from it. A shared
+ * mapping that may be written to has that in vm_page_prot.
+ */
 static pte_t heap_buffer_pte(struct vm_area_struct *vma, unsigned long pfn)
 {
 	pte_t pte = pfn_pte(pfn, vma->vm_page_prot);
 
 	/* Else the first write to each page may cost a fault. */
 	if (vma->vm_flags & VM_WRITE)
-		pte = pte_mkwrite(pte_mkdirty(pte), vma);
+		pte = pte_mkdirty(pte);
 	return pte_mkspecial(pte_mkyoung(pte));
 }
 
