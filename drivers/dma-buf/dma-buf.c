@@ -19,6 +19,7 @@
 #include <linux/atomic.h>
 #include <linux/dcache.h>
 #include <linux/export.h>
+#include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
@@ -116,6 +117,8 @@ static void dma_buf_free_inode(struct inode *inode)
 static const struct super_operations dma_buf_super_ops = {
 	.alloc_inode = dma_buf_alloc_inode,
 	.free_inode = dma_buf_free_inode,
+	/* There is no page cache to truncate. */
+	.evict_inode = clear_inode,
 	.statfs = simple_statfs,
 };
 
