@@ -17,11 +17,15 @@
 /**
  * struct race - what the threads of one test share
  * @fd: a buffer that lives as long as the test, or -1
+ * @timeline: of sw_sync, of one test
+ * @at: where it is
  * @stop: set when the time is over
  * @wrong: things seen that must not be
  */
 struct race {
 	int fd;
+	int timeline;
+	unsigned int at;
 	bool stop;
 	unsigned long wrong;
 };
@@ -296,6 +300,37 @@ TEST_F(race, fences_added_and_collected)
 	};
 
 	race_for_a_while(_metadata, &self->race, turns, ARRAY_SIZE(turns));
+}
+
+static void end_next_fence(struct racer *racer)
+{
+	struct race *race = racer->race;
+	unsigned int at = __atomic_load_n(&race->at, __ATOMIC_RELAXED);
+	int fence = timeline_fence(race->timeline, at + 1);
+
+	if (fence < 0)
+		wrong(racer);
+	close(fence);
+}
+
+static void move_on(struct racer *racer)
+{
+	if (timeline_advance(racer->race->timeline, 1))
+		wrong(racer);
+	__atomic_add_fetch(&racer->race->at, 1, __ATOMIC_RELAXED);
+}
+
+/* The fence whose turn it is loses its last reference */
+TEST_F(race, fence_ends_as_it_signals)
+{
+	static void (* const turns[])(struct racer *racer) = {
+		move_on, end_next_fence, end_next_fence, end_next_fence,
+	};
+
+	self->race.timeline = timeline_open();
+	ASSERT_LE(0, self->race.timeline);
+	race_for_a_while(_metadata, &self->race, turns, ARRAY_SIZE(turns));
+	close(self->race.timeline);
 }
 
 /* Puts another buffer in the place of the one that others are using */
