@@ -11,6 +11,7 @@
 #include <linux/dma-heap.h>
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
+#include <linux/fault-inject.h>
 #include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/list.h>
@@ -121,6 +122,9 @@ static struct page *cma_heap_alloc(struct cma *cma, unsigned long nr_pages)
 	return cma_alloc(cma, nr_pages, align, true);
 }
 
+/* Pages of a region do not pass where fail_page_alloc is. */
+static DECLARE_FAULT_ATTR(fail_cma_heap);
+
 static int cma_heap_get(const struct heap_pages *pages, unsigned long nr_pages,
 			struct list_head *chunks)
 {
@@ -130,6 +134,9 @@ static int cma_heap_get(const struct heap_pages *pages, unsigned long nr_pages,
 	int ret;
 
 	if (nr_pages > cma_get_size(heap->cma) >> PAGE_SHIFT)
+		return -ENOMEM;
+	/* With or without pages of a former buffer */
+	if (should_fail(&fail_cma_heap, nr_pages << PAGE_SHIFT))
 		return -ENOMEM;
 
 	page = cma_pool_get(READ_ONCE(heap->pool), nr_pages, &zeroed);
@@ -252,6 +259,7 @@ static int __init cma_heap_init(void)
 {
 	int ret;
 
+	fault_create_debugfs_attr("fail_cma_heap", NULL, &fail_cma_heap);
 	kernel_param_lock(THIS_MODULE);
 	ret = cma_for_each_area(cma_heap_add_region, NULL);
 	kernel_param_unlock(THIS_MODULE);

@@ -284,4 +284,30 @@ TEST_F(path, every_failure)
 	fail_nth_exit();
 }
 
+/* Pages of a region are not of the page allocator: they fail by themselves */
+TEST(region_has_its_attribute)
+{
+	int region = heap_open(HEAP_CMA);
+	int heap = heap_open(HEAP_SYSTEM);
+	struct heap_mark mark;
+	int ret, fd;
+
+	heap_mark_take(&mark, HEAP_CMA);
+	ASSERT_EQ(0, fail_nth_init());
+	ASSERT_EQ(0, fail_always("fail_cma_heap", true));
+	ret = heap_alloc(region, PAGE);
+	fd = heap_alloc(heap, PAGE);
+	ASSERT_EQ(0, fail_always("fail_cma_heap", false));
+	EXPECT_EQ(-ENOMEM, ret);
+	EXPECT_LE(0, fd);
+	close(fd);
+	fd = heap_alloc(region, PAGE);
+	EXPECT_LE(0, fd);
+	close(fd);
+	close(heap);
+	close(region);
+	fail_nth_exit();
+	EXPECT_TRUE(heap_mark_back(&mark));
+}
+
 TEST_HARNESS_MAIN

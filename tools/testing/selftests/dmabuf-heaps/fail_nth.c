@@ -31,6 +31,7 @@ int fail_nth_init(void)
 		{ DEBUG_DIR "fail_page_alloc/ignore-gfp-highmem", "N" },
 		{ DEBUG_DIR "fail_page_alloc/min-order", "0" },
 		{ DEBUG_DIR "fail_page_alloc/verbose", "0" },
+		{ DEBUG_DIR "fail_cma_heap/verbose", "0" },
 		{ DEBUG_DIR "fail_usercopy/verbose", "0" },
 	};
 	unsigned int i;
@@ -49,6 +50,18 @@ void fail_nth_exit(void)
 {
 	close(fail_nth);
 	fail_nth = -1;
+}
+
+/* What @attribute is about fails from now on, or no more. */
+int fail_always(const char *attribute, bool always)
+{
+	char path[128];
+	int ret;
+
+	snprintf(path, sizeof(path), DEBUG_DIR "%s/times", attribute);
+	ret = write_text(path, "-1");
+	snprintf(path, sizeof(path), DEBUG_DIR "%s/probability", attribute);
+	return ret ? ret : write_text(path, always ? "100" : "0");
 }
 
 /* Writing and reading the number are subject to it, too */

@@ -7,8 +7,11 @@
 #ifndef FAIL_NTH_H
 #define FAIL_NTH_H
 
+#include <stdbool.h>
+
 int fail_nth_init(void);
 void fail_nth_exit(void);
+int fail_always(const char *attribute, bool always);
 
 /**
  * struct fail_path - one thing to ask of the kernel
