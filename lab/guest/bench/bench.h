@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the parts of the measuring program share. Time is CLOCK_MONOTONIC: in
- * a guest that lab/bench boots a nanosecond is an instruction.
+ * a guest that lab/bench boots a nanosecond is an instruction, but in the native one.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -59,5 +59,8 @@ void bench_heap(const char *group);
 void bench_core(const char *group);
 void bench_iio(const char *group);
 void bench_pair(const char *group);
+void bench_native(const char *group);
+void native_begin(void);
+void native_end(void);
 
 #endif
