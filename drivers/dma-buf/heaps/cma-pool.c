@@ -52,6 +52,9 @@
 /* How many pages are zeroed between two looks at whether they are recalled */
 #define CMA_POOL_BATCH	64
 
+/* Fewer pages are zeroed sooner by who takes them than a thread is woken */
+#define CMA_POOL_WORTH_WAKING	16
+
 /**
  * struct cma_pool_run - pages that are kept
  * @page: the first
@@ -259,7 +262,9 @@ bool cma_pool_put(struct cma_pool *pool, struct page *page,
 		}
 	}
 
-	kthread_queue_delayed_work(pool->worker, &pool->work, HEAP_ZERO_DELAY);
+	if (nr_pages >= CMA_POOL_WORTH_WAKING)
+		kthread_queue_delayed_work(pool->worker, &pool->work,
+					   HEAP_ZERO_DELAY);
 	return true;
 }
 EXPORT_SYMBOL_NS_GPL(cma_pool_put, DMA_BUF_HEAP);
