@@ -17,6 +17,8 @@ $2 ~ /^=+$/ && $3 !~ /^\[/ && $4 ~ /^=+$/ {
 
 # ===== [FAILED] either =====
 $2 ~ /^=+$/ && $3 ~ /^\[[A-Z]/ {
+	if ($3 == "[CRASHED]" && $4 != suite)
+		print suite "." $4
 	several = ""
 	next
 }
