@@ -70,8 +70,7 @@ struct iio_dmaengine_mem {
 	};
 };
 
-static struct iio_dmaengine_buffer *
-from_buffer(struct iio_buffer *buffer)
+static struct iio_dmaengine_buffer *from_buffer(struct iio_buffer *buffer)
 {
 	return container_of(buffer, struct iio_dmaengine_buffer, queue.buffer);
 }
@@ -406,8 +405,7 @@ static ssize_t length_align_bytes_show(struct device *dev,
 {
 	struct iio_buffer *buffer = to_iio_dev_attr(attr)->buffer;
 
-	return sysfs_emit(buf, "%u\n",
-			  from_buffer(buffer)->queue.align);
+	return sysfs_emit(buf, "%u\n", from_buffer(buffer)->queue.align);
 }
 
 static IIO_DEVICE_ATTR_RO(length_align_bytes, 0);
@@ -416,6 +414,13 @@ static const struct iio_dev_attr *iio_dmaengine_attrs[] = {
 	&iio_dev_attr_length_align_bytes,
 	NULL,
 };
+
+/* The smallest in a mask of numbers of bytes. Many controllers say 0, too. */
+static unsigned int iio_dmaengine_width(u32 widths)
+{
+	return __ffs((widths & ~BIT(DMA_SLAVE_BUSWIDTH_UNDEFINED)) ?:
+		     BIT(DMA_SLAVE_BUSWIDTH_1_BYTE));
+}
 
 /* Make a buffer of @chan. The channel stays the caller's, until it says so. */
 static struct iio_dmaengine_buffer *iio_dmaengine_alloc(struct dma_chan *chan)
@@ -438,13 +443,8 @@ static struct iio_dmaengine_buffer *iio_dmaengine_alloc(struct dma_chan *chan)
 	iio_dma_buffer_init(&dmaengine->queue, chan->device->dev,
 			    &iio_dmaengine_ops);
 
-	/* The widths are a mask of numbers of bytes, the smallest one will do */
-	if (caps.src_addr_widths)
-		dmaengine->queue.align = __ffs(caps.src_addr_widths);
-	if (caps.dst_addr_widths)
-		dmaengine->queue.align = max_t(unsigned int,
-					       dmaengine->queue.align,
-					       __ffs(caps.dst_addr_widths));
+	dmaengine->queue.align = max(iio_dmaengine_width(caps.src_addr_widths),
+				     iio_dmaengine_width(caps.dst_addr_widths));
 	dmaengine->max_seg = rounddown(dma_get_max_seg_size(chan->device->dev),
 				       dmaengine->queue.align);
 
