@@ -8,6 +8,7 @@ KSRC ?=
 ACCEL ?=
 JOBS ?= $(shell nproc)
 TESTS ?=
+CASE ?=
 ROUNDS ?= 2
 BENCH ?=
 SIGNOFF ?=
@@ -18,7 +19,7 @@ STEPS ?=
 MUTANTS ?=
 PROOF ?=
 export PROFILE ARCH KSRC ACCEL JOBS TESTS ROUNDS BENCH SIGNOFF KDIR DRYRUN STEPS
-export MUTANTS PROOF
+export MUTANTS PROOF CASE
 
 help:
 	@lab/help
@@ -71,6 +72,10 @@ promises:
 
 regressions:
 	@lab/promises R
+
+stock-faults:
+	@$(MAKE) --no-print-directory PROFILE=stock initramfs accel
+	@PROFILE=stock lab/stock-faults
 
 importers: tree
 	@lab/importers
@@ -143,6 +148,6 @@ distclean:
 .PHONY: help run test shell bench kunit lint promises importers htmldocs coverage
 .PHONY: regressions series apply check-series check-patches check-apply
 .PHONY: fuzz soak check-syzkaller coccicheck clang
-.PHONY: mutants proof
+.PHONY: mutants proof stock-faults
 .PHONY: deps base tree kernel modules init initramfs demo accel clean distclean
 .NOTPARALLEL:

@@ -349,8 +349,8 @@ static void kill_session(pid_t pid)
 
 static void run_test(const char *name)
 {
-	char dir[400], prog[200], *argv[] = { prog, NULL };
-	const char *colon = strrchr(name, ':');
+	char dir[400], prog[200], *argv[] = { prog, NULL, NULL, NULL };
+	const char *one = option("lab.case"), *colon = strrchr(name, ':');
 	int pipefd[2], status = 0;
 	long long begun;
 	bool in_time;
@@ -360,6 +360,11 @@ static void run_test(const char *name)
 		return;
 	snprintf(dir, sizeof(dir), TESTS "/%.*s", (int)(colon - name), name);
 	snprintf(prog, sizeof(prog), "./%s", colon + 1);
+	if (one) {
+		/* as kselftest_harness.h has it */
+		argv[1] = "-t";
+		argv[2] = strdupa(one);
+	}
 
 	kernel_log("begin %s", name);
 	tell("@begin %s\n", name);
