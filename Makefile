@@ -135,7 +135,7 @@ accel: init
 
 clean:
 	rm -rf build/tree build/tree.* build/edited build/plain build/debug \
-		build/modules build/stock build/kunit build/tests build/guest build/run \
+		build/modules build/kcsan build/stock build/kunit build/tests build/guest build/run \
 		build/gcov build/coverage build/docs build/bench build/log \
 		build/lint build/importers build/coccicheck build/clang \
 		build/mutants build/proof build/*.cpio \

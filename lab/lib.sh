@@ -106,13 +106,13 @@ source_of()
 check_profile()
 {
 	case $profile in
-	plain | debug | gcov | stock) ;;
+	plain | debug | gcov | kcsan | stock) ;;
 	# its configuration begins from that of x86
 	applied) only_x86 ;;
 	# modprobe is this machine's
 	modules) only_x86 ;;
-	*) die "PROFILE=$profile: it can be plain, debug, gcov, modules, stock" \
-		"or applied" ;;
+	*) die "PROFILE=$profile: it can be plain, debug, gcov, kcsan, modules," \
+		"stock or applied" ;;
 	esac
 }
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Judge one boot of the guest.
 #
-#   awk -v guest=NAME -v ended=TEXT -v expected=NAMES -f verdict.awk \
-#	VERDICT CONSOLE
+#   awk -v guest=NAME -v ended=TEXT -v expected=NAMES -v own=FILE \
+#	-f verdict.awk VERDICT CONSOLE
 #
 # VERDICT is what init sent (see guest/init.c), CONSOLE the kernel's messages,
 # ENDED is empty or says how the host had to end the guest, EXPECTED names the
-# suites and programs that must have run. Prints a line for
-# each suite or program, what failed in full, and last
+# suites and programs that must have run, FILE has the functions of the series, which
+# data races are judged by (that of others are counted). Prints a line for each
+# suite or program, what failed in full, and last
 # `@counts PASSED FAILED SKIPPED` for the caller. Counted are the innermost
 # results of nested KTAP; a parent counts only when it failed and none of its
 # children did.
@@ -153,7 +154,30 @@ function is_report(line)
 	return line ~ /(WARNING: |BUG: |BUG [a-z]|BUG at |Oops|general protection fault|Kernel panic|UBSAN: |KASAN: |KCSAN: |DMA-API: |ODEBUG: |INFO: .*(blocked for more|detected|trying to register|hung)|possible (recursive|circular)|suspicious RCU|inconsistent lock state|list_(add|del) corruption|refcount_t: |kmemleak: [0-9]+ new suspected|sleeping function called|invoked oom-killer|Out of memory: |page allocation failure: |stall(s|ed) on CPU|printk messages dropped|unreferenced object|no space left for object|dma-buf.*failed with error)/
 }
 
-BEGIN { forget(); deepest = 0 }
+# A data race of functions that are none of the series: it is counted, by its title
+function is_others_race(line,    n, i, functions)
+{
+	if (!sub(/^BUG: KCSAN: .*race in /, "", line))
+		return 0
+	n = split(line, functions, " / ")
+	for (i = 1; i <= n; i++) {
+		sub(/\+0x.*/, "", functions[i])
+		if (functions[i] in ours)
+			return 0
+	}
+	races++
+	if (!others[line]++)
+		race[++nrace] = line
+	return 1
+}
+
+BEGIN {
+	forget()
+	deepest = 0
+	while (own != "" && (getline name < own) > 0)
+		ours[name]
+	name = ""
+}
 
 # The verdict
 FILENAME == ARGV[1] {
@@ -207,9 +231,9 @@ FILENAME == ARGV[1] {
 	} else if (text ~ /^ +(not )?ok [0-9]+ / && where ~ /^kunit:/) {
 		after = " after" substr(text, match(text, / (not )?ok/) )
 	}
-	if (in_report && (in_report++ > 60 || text ~ /^lab: |---\[ end|^ *(not )?ok [0-9]/))
+	if (in_report && (in_report++ > 60 || text ~ /^lab: |---\[ end|^=====+$|^ *(not )?ok [0-9]/))
 		in_report = 0
-	if (!in_report && is_report(text)) {
+	if (!in_report && is_report(text) && !is_others_race(text)) {
 		in_report = 1
 		reports++
 		if (reports <= 20)
@@ -237,6 +261,12 @@ END {
 			reports, reports == 1 ? "" : "s"
 		for (i = 1; i <= nreport; i++)
 			print "      " report[i]
+	}
+	if (races) {
+		printf "  other  %s: %d data race%s in files of the base\n", guest,
+			races, races == 1 ? "" : "s"
+		for (i = 1; i <= nrace; i++)
+			print "      " others[race[i]] " in " race[i]
 	}
 	n = split(expected, names, " ")
 	for (i = 1; i <= n; i++) {
