@@ -40,12 +40,15 @@ static bool iio_sim_chan_gone(struct iio_sim_chan *c, struct iio_sim_desc *desc)
 static void iio_sim_chan_sleep(struct iio_sim_chan *c,
 			       struct iio_sim_desc *desc, ktime_t until)
 {
-	ktime_t left = ktime_sub(until, ktime_get());
+	DEFINE_WAIT(wait);
 
-	if (left > 0)
-		wait_event_interruptible_hrtimeout(c->port->wait,
-						   iio_sim_chan_gone(c, desc),
-						   left);
+	for (;;) {
+		prepare_to_wait(&c->port->wait, &wait, TASK_IDLE);
+		if (iio_sim_chan_gone(c, desc) ||
+		    !schedule_hrtimeout(&until, HRTIMER_MODE_ABS))
+			break;
+	}
+	finish_wait(&c->port->wait, &wait);
 }
 
 /* Wait until the port can go on; the time this takes is not caught up with */
