@@ -238,7 +238,7 @@ for_arch()
 		user_flags='-m32 -Wno-pointer-to-int-cast'
 		;;
 	arm64)
-		cross=arm64- cc=aarch64-linux-gnu-gcc
+		cross=arm64-${page_size:+$page_size-} cc=aarch64-linux-gnu-gcc
 		arch_args="ARCH=arm64 CROSS_COMPILE=${cc%gcc}"
 		boot_image=arch/arm64/boot/Image
 		;;
@@ -248,6 +248,11 @@ for_arch()
 	esac
 	kernel=$cross$profile
 }
+case $arch:${PAGES:-4K} in
+arm64:16K) page_size=16K ;;
+*:4K) page_size='' ;;
+*) die "PAGES=$PAGES: it can be 4K, and with ARCH=arm64 16K" ;;
+esac
 for_arch
 kcc=$cc
 if command -v ccache >/dev/null 2>&1; then
