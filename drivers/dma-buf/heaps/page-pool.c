@@ -169,122 +169,6 @@ struct page *heap_pool_get(struct heap_pool *pool, unsigned int order)
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_get, DMA_BUF_HEAP);
 
-/* Room for a chunk, on the account of the pool if there is. */
-static bool heap_pool_reserve(struct heap_pool *pool, unsigned int order)
-{
-	long held = atomic_long_add_return(1L << order, &pool->held);
-
-	/* After the addition: heap_pool_set_limit() sees that, or this its limit. */
-	if (held <= READ_ONCE(pool->limit))
-		return true;
-
-	atomic_long_sub(1L << order, &pool->held);
-	return false;
-}
-
-/* Is there a chunk to be made ready? */
-static bool heap_pool_wants(const struct heap_pool_list *list)
-{
-	return READ_ONCE(list->count[HEAP_POOL_USED]) &&
-	       READ_ONCE(list->count[HEAP_POOL_READY]) <
-	       READ_ONCE(list->wanted);
-}
-
-/**
- * heap_pool_put - keep a chunk, or free it
- * @pool: the pool, or NULL
- * @page: first page of the chunk, on no list
- * @order: as it was allocated
- *
- * A chunk that somebody else has a reference to is not kept: it must not become
- * part of another buffer.
- *
- * Context: process context.
- */
-void heap_pool_put(struct heap_pool *pool, struct page *page,
-		   unsigned int order)
-{
-	struct heap_pool_node *node;
-
-	node = pool ? pool->nodes[page_to_nid(page)] : NULL;
-	if (!node || page_ref_count(page) != 1 ||
-	    !heap_pool_reserve(pool, order)) {
-		__free_pages(page, order);
-		return;
-	}
-
-	heap_pool_account(page, 1L << order);
-	heap_pool_add(&node->lists[order], page, HEAP_POOL_USED);
-	if (node->worker && heap_pool_wants(&node->lists[order]))
-		kthread_queue_delayed_work(node->worker, &node->work,
-					   HEAP_ZERO_DELAY);
-}
-EXPORT_SYMBOL_NS_GPL(heap_pool_put, DMA_BUF_HEAP);
-
-/* Zeroing in the background. */
-
-static struct page *heap_pool_take_wanted(struct heap_pool_list *list)
-{
-	struct page *page = NULL;
-
-	if (!heap_pool_wants(list))
-		return NULL;
-
-	spin_lock(&list->lock);
-	if (heap_pool_wants(list))
-		page = heap_pool_take_locked(list, HEAP_POOL_USED);
-	spin_unlock(&list->lock);
-
-	return page;
-}
-
-static bool heap_pool_over_limit(struct heap_pool *pool)
-{
-	return atomic_long_read(&pool->held) > READ_ONCE(pool->limit);
-}
-
-/* Large chunks first: they bring most. Says whether there was one. */
-static bool heap_pool_zero_next(struct heap_pool_node *node)
-{
-	int order;
-
-	for (order = NR_PAGE_ORDERS - 1; order >= 0; order--) {
-		struct heap_pool_list *list = &node->lists[order];
-		struct page *page = heap_pool_take_wanted(list);
-
-		if (!page)
-			continue;
-
-		heap_zero_pages(page, 1UL << order);
-		WRITE_ONCE(list->zeroed, list->zeroed + 1);
-		/* The limit may have been lowered meanwhile. */
-		if (heap_pool_over_limit(node->pool))
-			heap_pool_release(node->pool, page, order);
-		else
-			heap_pool_add(list, page, HEAP_POOL_READY);
-		return true;
-	}
-
-	return false;
-}
-
-static void heap_pool_work(struct kthread_work *work)
-{
-	struct heap_pool_node *node = container_of(work, struct heap_pool_node,
-						   work.work);
-
-	while (heap_pool_zero_next(node)) {
-		/* The thread freezes between two runs of its work. */
-		if (freezing(current)) {
-			kthread_queue_delayed_work(node->worker, &node->work,
-						   HEAP_ZERO_DELAY);
-			break;
-		}
-	}
-}
-
-/* Giving back. */
-
 /* What has gone is no longer wanted, until somebody takes it again. */
 static struct page *heap_pool_take_back(struct heap_pool_list *list,
 					enum heap_pool_state state)
@@ -334,6 +218,134 @@ static unsigned long heap_pool_release_pages(struct heap_pool_node *node,
 						 nr_pages - freed);
 	return freed;
 }
+
+/* Room for a chunk, on the account of the pool if there is. */
+static bool heap_pool_reserve(struct heap_pool *pool, unsigned int order)
+{
+	long held = atomic_long_read(&pool->held);
+
+	do {
+		if (held + (1L << order) > READ_ONCE(pool->limit))
+			return false;
+	} while (!atomic_long_try_cmpxchg(&pool->held, &held,
+					  held + (1L << order)));
+
+	return true;
+}
+
+static bool heap_pool_over_limit(struct heap_pool *pool)
+{
+	return atomic_long_read(&pool->held) > READ_ONCE(pool->limit);
+}
+
+/* A chunk that is held, but on no list so far. */
+static void heap_pool_keep(struct heap_pool_node *node, struct page *page,
+			   unsigned int order, enum heap_pool_state state)
+{
+	heap_pool_add(&node->lists[order], page, state);
+
+	/*
+	 * The limit may have been lowered meanwhile. This sees the new one, or
+	 * heap_pool_set_limit(), which has the other barrier, sees the chunk.
+	 */
+	smp_mb();
+	if (unlikely(heap_pool_over_limit(node->pool)))
+		heap_pool_release_pages(node, 1UL << order);
+}
+
+/* Is there a chunk to be made ready? */
+static bool heap_pool_wants(const struct heap_pool_list *list)
+{
+	return READ_ONCE(list->count[HEAP_POOL_USED]) &&
+	       READ_ONCE(list->count[HEAP_POOL_READY]) <
+	       READ_ONCE(list->wanted);
+}
+
+/**
+ * heap_pool_put - keep a chunk, or free it
+ * @pool: the pool, or NULL
+ * @page: first page of the chunk, on no list
+ * @order: as it was allocated
+ *
+ * A chunk that somebody else has a reference to is not kept: it must not become
+ * part of another buffer.
+ *
+ * Context: process context.
+ */
+void heap_pool_put(struct heap_pool *pool, struct page *page,
+		   unsigned int order)
+{
+	struct heap_pool_node *node;
+
+	node = pool ? pool->nodes[page_to_nid(page)] : NULL;
+	if (!node || page_ref_count(page) != 1 ||
+	    !heap_pool_reserve(pool, order)) {
+		__free_pages(page, order);
+		return;
+	}
+
+	heap_pool_account(page, 1L << order);
+	heap_pool_keep(node, page, order, HEAP_POOL_USED);
+	if (node->worker && heap_pool_wants(&node->lists[order]))
+		kthread_queue_delayed_work(node->worker, &node->work,
+					   HEAP_ZERO_DELAY);
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_put, DMA_BUF_HEAP);
+
+/* Zeroing in the background. */
+
+static struct page *heap_pool_take_wanted(struct heap_pool_list *list)
+{
+	struct page *page = NULL;
+
+	if (!heap_pool_wants(list))
+		return NULL;
+
+	spin_lock(&list->lock);
+	if (heap_pool_wants(list))
+		page = heap_pool_take_locked(list, HEAP_POOL_USED);
+	spin_unlock(&list->lock);
+
+	return page;
+}
+
+/* Large chunks first: they bring most. Says whether there was one. */
+static bool heap_pool_zero_next(struct heap_pool_node *node)
+{
+	int order;
+
+	for (order = NR_PAGE_ORDERS - 1; order >= 0; order--) {
+		struct heap_pool_list *list = &node->lists[order];
+		struct page *page = heap_pool_take_wanted(list);
+
+		if (!page)
+			continue;
+
+		heap_zero_pages(page, 1UL << order);
+		WRITE_ONCE(list->zeroed, list->zeroed + 1);
+		heap_pool_keep(node, page, order, HEAP_POOL_READY);
+		return true;
+	}
+
+	return false;
+}
+
+static void heap_pool_work(struct kthread_work *work)
+{
+	struct heap_pool_node *node = container_of(work, struct heap_pool_node,
+						   work.work);
+
+	while (heap_pool_zero_next(node)) {
+		/* The thread freezes between two runs of its work. */
+		if (freezing(current)) {
+			kthread_queue_delayed_work(node->worker, &node->work,
+						   HEAP_ZERO_DELAY);
+			break;
+		}
+	}
+}
+
+/* Giving back. */
 
 static unsigned long heap_pool_count_objects(struct shrinker *shrinker,
 					     struct shrink_control *sc)
@@ -385,8 +397,8 @@ static int heap_pool_add_shrinker(struct heap_pool *pool)
 /**
  * heap_pool_set_limit - how much the pool may hold
  * @pool: the pool, or NULL
- * @limit: in pages. What is too much goes back at once, but for a chunk that is
- *	   on its way into the pool; 0 turns the pool off
+ * @limit: in pages. What is too much goes back at once; a chunk that is on its
+ *	   way into the pool, as soon as it is there; 0 turns the pool off
  *
  * Context: process context, may sleep.
  */
@@ -398,7 +410,7 @@ void heap_pool_set_limit(struct heap_pool *pool, unsigned long limit)
 		return;
 
 	WRITE_ONCE(pool->limit, limit);
-	/* Pairs with the addition in heap_pool_reserve() */
+	/* Pairs with the barrier in heap_pool_keep() */
 	smp_mb();
 	for_each_node(nid) {
 		struct heap_pool_node *node = pool->nodes[nid];

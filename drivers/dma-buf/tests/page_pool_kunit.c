@@ -4,12 +4,14 @@
  * is kept within bounds and given back when it is asked for.
  */
 #include <kunit/test.h>
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/iopoll.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/string.h>
 #include <linux/swap.h>
@@ -373,6 +375,59 @@ static void users_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool_reclaimable(pool), 0);
 }
 
+/**
+ * struct pool_putter - a thread that puts pages while the pool is turned off
+ * @pool: the pool
+ * @count: how many it has put
+ * @done: it is through
+ */
+struct pool_putter {
+	struct heap_pool *pool;
+	atomic_t count;
+	struct completion done;
+};
+
+static int pool_put_pages(void *data)
+{
+	struct pool_putter *putter = data;
+	struct page *page;
+	unsigned int i;
+
+	for (i = 0; i < 128; i++) {
+		page = alloc_page(GFP_KERNEL);
+		if (page)
+			heap_pool_put(putter->pool, page, 0);
+		atomic_inc(&putter->count);
+	}
+	complete(&putter->done);
+	return 0;
+}
+
+/*
+ * A page that is about to be kept is not when the pool has been turned off. It
+ * takes two processors to fail.
+ */
+static void turned_off_beside_put(struct kunit *test)
+{
+	struct heap_pool *pool = pool_create(test, false);
+	struct pool_putter putter = { .pool = pool };
+	unsigned int i;
+
+	for (i = 0; i < 300; i++) {
+		heap_pool_set_limit(pool, POOL_LIMIT);
+		atomic_set(&putter.count, 0);
+		init_completion(&putter.done);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(kthread_run(pool_put_pages,
+							    &putter,
+							    "pool-putter")));
+		while (atomic_read(&putter.count) < 16 + i % 16)
+			cond_resched();
+		heap_pool_set_limit(pool, 0);
+		wait_for_completion(&putter.done);
+		KUNIT_ASSERT_EQ(test, atomic_long_read(&pool->held), 0);
+	}
+}
+
 static struct kunit_case page_pool_cases[] = {
 	KUNIT_CASE(empty_pool_has_nothing),
 	KUNIT_CASE(no_pool_is_none),
@@ -388,6 +443,7 @@ static struct kunit_case page_pool_cases[] = {
 	KUNIT_CASE(shrinking_forgets),
 	KUNIT_CASE(counted_as_reclaimable),
 	KUNIT_CASE(users_at_once),
+	KUNIT_CASE(turned_off_beside_put),
 	{}
 };
 
