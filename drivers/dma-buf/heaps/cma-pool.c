@@ -17,17 +17,17 @@
  * and when memory is short, by a shrinker. It is counted as reclaimable.
  *
  * A run that is being zeroed is on no list, and @zeroing is held. Who wants
- * everything back says so first (@recalls), for the thread to let go. A run on its
- * way back to the region is on no list either, and @releasing is held. Whoever has
- * had both and finds the list empty knows that all has gone back.
+ * everything back says so first (@recalls), for the thread to let go and for
+ * nothing to be kept. A run on its way back to the region is on no list either,
+ * and counted by @releasing: who finds the list empty waits until there is none.
  */
 
 #include <linux/atomic.h>
-#include <linux/cleanup.h>
 #include <linux/cma.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/freezer.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
@@ -42,6 +42,7 @@
 #include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
+#include <linux/wait_bit.h>
 
 #include "cma-pool.h"
 #include "heap-zero.h"
@@ -71,15 +72,15 @@ struct cma_pool_run {
  * struct cma_pool - what is kept of a region
  * @cma: the region
  * @name: of the heap
- * @lock: protects @runs, @nr_runs, @held and @limit
+ * @lock: protects @runs, @nr_runs, @held and @limit; the last two are read
+ *	  without it, too
  * @runs: those that came first are first
  * @nr_runs: how many
  * @held: pages in @runs, and of the run that is being zeroed
  * @limit: the most that @held may be
- * @zeroing: held while a run is being zeroed, and by who wants all back; nests
- *	     outside @releasing
- * @releasing: held while a run of the list goes back to the region; nothing is
- *	       allocated then, for reclaim to come here
+ * @zeroing: held while a run is being zeroed, and by who wants all back
+ * @releasing: how many runs of the list are on their way back to the region
+ * @released: when the last run had gone back, in jiffies
  * @recalls: how many want all back
  * @nr_zeroed: runs that were zeroed in the background
  * @worker: the thread that does it
@@ -96,7 +97,8 @@ struct cma_pool {
 	unsigned long held;
 	unsigned long limit;
 	struct mutex zeroing;		/* a run may be on no list */
-	struct mutex releasing;		/* likewise */
+	atomic_t releasing;
+	unsigned long released;
 	atomic_t recalls;
 	unsigned long nr_zeroed;
 	struct kthread_worker *worker;
@@ -109,6 +111,13 @@ static void cma_pool_account(const struct cma_pool_run *run, long nr_pages)
 {
 	mod_node_page_state(page_pgdat(run->page), NR_KERNEL_MISC_RECLAIMABLE,
 			    nr_pages);
+}
+
+static void cma_pool_hold(struct cma_pool *pool, long nr_pages)
+{
+	lockdep_assert_held(&pool->lock);
+
+	WRITE_ONCE(pool->held, pool->held + nr_pages);
 }
 
 /* Take the run at place @i out of the list. It is held all the same. */
@@ -168,7 +177,7 @@ struct page *cma_pool_get(struct cma_pool *pool, unsigned long nr_pages,
 	i = cma_pool_find(pool, nr_pages);
 	if (i >= 0) {
 		run = cma_pool_unlist(pool, i);
-		pool->held -= nr_pages;
+		cma_pool_hold(pool, -(long)nr_pages);
 	}
 	spin_unlock(&pool->lock);
 	if (i < 0)
@@ -180,31 +189,41 @@ struct page *cma_pool_get(struct cma_pool *pool, unsigned long nr_pages,
 }
 EXPORT_SYMBOL_NS_GPL(cma_pool_get, DMA_BUF_HEAP);
 
+/* A run that is on no list goes back to the region. */
+static void cma_pool_release(struct cma_pool *pool,
+			     const struct cma_pool_run *run)
+{
+	cma_pool_account(run, -(long)run->nr_pages);
+	cma_release(pool->cma, run->page, run->nr_pages);
+	WRITE_ONCE(pool->released, jiffies);
+}
+
 /* Give back the run that came first. Says how many pages that were. */
 static unsigned long cma_pool_release_one(struct cma_pool *pool)
 {
 	struct cma_pool_run run = { };
 
-	guard(mutex)(&pool->releasing);
-
 	spin_lock(&pool->lock);
 	if (pool->nr_runs) {
 		run = cma_pool_unlist(pool, 0);
-		pool->held -= run.nr_pages;
+		cma_pool_hold(pool, -(long)run.nr_pages);
+		atomic_inc(&pool->releasing);
 	}
 	spin_unlock(&pool->lock);
+	if (!run.page)
+		return 0;
 
-	if (run.page) {
-		cma_pool_account(&run, -(long)run.nr_pages);
-		cma_release(pool->cma, run.page, run.nr_pages);
-	}
+	cma_pool_release(pool, &run);
+	if (atomic_dec_and_test(&pool->releasing))
+		wake_up_var(&pool->releasing);
+
 	return run.nr_pages;
 }
 
 /*
  * Put a run into the list, if there is room. One that was being zeroed is held
  * already, and there may be none any more: the limit has been lowered, or others
- * have taken its place.
+ * have taken its place. Nor is there any while somebody wants all back.
  */
 static bool cma_pool_list(struct cma_pool *pool, const struct cma_pool_run *run,
 			  unsigned long already_held)
@@ -212,12 +231,12 @@ static bool cma_pool_list(struct cma_pool *pool, const struct cma_pool_run *run,
 	bool room;
 
 	spin_lock(&pool->lock);
-	pool->held -= already_held;
-	room = pool->nr_runs < CMA_POOL_RUNS &&
+	cma_pool_hold(pool, -(long)already_held);
+	room = pool->nr_runs < CMA_POOL_RUNS && !atomic_read(&pool->recalls) &&
 	       pool->held + run->nr_pages <= pool->limit;
 	if (room) {
 		pool->runs[pool->nr_runs++] = *run;
-		pool->held += run->nr_pages;
+		cma_pool_hold(pool, run->nr_pages);
 	}
 	spin_unlock(&pool->lock);
 
@@ -310,11 +329,9 @@ static bool cma_pool_zero_next(struct cma_pool *pool)
 	if (more) {
 		run.zeroed = cma_pool_zero(pool, &run);
 		more = run.zeroed;
-		pool->nr_zeroed += run.zeroed;
-		if (!cma_pool_list(pool, &run, run.nr_pages)) {
-			cma_pool_account(&run, -(long)run.nr_pages);
-			cma_release(pool->cma, run.page, run.nr_pages);
-		}
+		WRITE_ONCE(pool->nr_zeroed, pool->nr_zeroed + run.zeroed);
+		if (!cma_pool_list(pool, &run, run.nr_pages))
+			cma_pool_release(pool, &run);
 	}
 	mutex_unlock(&pool->zeroing);
 
@@ -345,16 +362,19 @@ static int cma_pool_recall(struct notifier_block *nb, unsigned long unused,
 
 	atomic_inc(&pool->recalls);
 	mutex_lock(&pool->zeroing);
+	/* From here on, nothing comes into the list. */
 	while (cma_pool_release_one(pool))
 		;
 	mutex_unlock(&pool->zeroing);
+	wait_var_event(&pool->releasing, !atomic_read(&pool->releasing));
 	atomic_dec(&pool->recalls);
 
 	/*
-	 * What was in the way may have been given back by somebody else, since
-	 * the attempt that has failed: it is worth another one in any case.
+	 * Another attempt may succeed if something has gone back since the one
+	 * that failed, whoever gave it back.
 	 */
-	return NOTIFY_STOP;
+	return time_before(jiffies, READ_ONCE(pool->released) + HZ) ?
+	       NOTIFY_STOP : NOTIFY_DONE;
 }
 
 static unsigned long cma_pool_count_objects(struct shrinker *shrinker,
@@ -376,8 +396,12 @@ static unsigned long cma_pool_scan_objects(struct shrinker *shrinker,
 
 	/* A run may be more than was asked for. */
 	sc->nr_scanned = freed;
-	/* So that no more is taken from others than is needed besides. */
-	mm_account_reclaimed_pages(freed);
+	/*
+	 * So that no more is taken from others than is needed besides. It is of
+	 * no use to who needs memory that cannot be moved.
+	 */
+	if (sc->gfp_mask & __GFP_MOVABLE)
+		mm_account_reclaimed_pages(freed);
 	return freed ?: SHRINK_STOP;
 }
 
@@ -463,7 +487,7 @@ struct cma_pool *cma_pool_create(struct cma *cma, const char *name,
 	pool->limit = limit;
 	spin_lock_init(&pool->lock);
 	mutex_init(&pool->zeroing);
-	mutex_init(&pool->releasing);
+	pool->released = jiffies - HZ;
 	kthread_init_delayed_work(&pool->work, cma_pool_work);
 	pool->worker = heap_zero_create_worker(nid);
 	if (IS_ERR(pool->worker))
