@@ -242,12 +242,14 @@ static void *allocate(void *arg)
 	return NULL;
 }
 
+#define FILL_MAX	64
+
 /* Fills the region with small buffers and lets go of them all; how many */
 static int fill_pool(int heap, size_t len)
 {
-	int fds[64], n, i;
+	int fds[FILL_MAX], n, i;
 
-	for (n = 0; n < 64; n++) {
+	for (n = 0; n < FILL_MAX; n++) {
 		fds[n] = heap_alloc(heap, len);
 		if (fds[n] < 0)
 			break;
@@ -259,23 +261,28 @@ static int fill_pool(int heap, size_t len)
 
 /*
  * Two that find the region full at the same time: what is given back is for both.
- * They are too small for a huge page, for which the heap would try twice.
+ * In a region of 64 MiB they are too small for a huge page, for which the heap
+ * would try twice.
  */
 TEST_F_TIMEOUT(cma_pool, gives_back_to_two_at_once, 120)
 {
+	size_t len = self->pages / 52 * PAGE;
 	pthread_barrier_t start;
-	int i, j;
+	int i, j, n;
 
 	ASSERT_EQ(0, write_text(POOL_PERCENT, "100"));
 	for (i = 0; i < 20; i++) {
 		struct allocation a[2];
 
-		ASSERT_LT(1, fill_pool(self->heap, MIB + PAGE));
+		n = fill_pool(self->heap, len);
+		ASSERT_LT(1, n);
+		/* Or the region was not full */
+		ASSERT_GT(FILL_MAX, n);
 		ASSERT_EQ(0, pthread_barrier_init(&start, NULL, 2));
 		for (j = 0; j < 2; j++) {
 			a[j] = (struct allocation) {
 				.start = &start, .heap = self->heap,
-				.len = MIB + MIB / 2 + j * PAGE,
+				.len = len / 2 * 3 / PAGE * PAGE + j * PAGE,
 			};
 			ASSERT_EQ(0, pthread_create(&a[j].thread, NULL,
 						    allocate, &a[j]));
