@@ -477,7 +477,7 @@ TEST_F(map, any_alignment)
 		int page, shift;
 	} rows[] = { { 0, 0 }, { 0, 1 }, { 1, 0 }, { 511, 0 }, { 512, 0 },
 		     { 513, 511 }, { 700, 3 } };
-	const size_t len = 6 * MIB + 5 * PAGE, align = 2 * MIB;
+	const size_t len = (3 * 512 + 5) * PAGE, align = 512 * PAGE;
 	int fd = heap_buffer(variant->heap, len);
 	__u64 *whole, *at;
 	char *area;
