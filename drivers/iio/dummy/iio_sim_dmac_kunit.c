@@ -406,6 +406,7 @@ static void pause_stops_what_moves(struct kunit *test)
 	while (!READ_ONCE(ctx->d->ports[IIO_SIM_RX].next) &&
 	       time_before(jiffies, until))
 		schedule_timeout_uninterruptible(1);
+	KUNIT_ASSERT_NE(test, 0, READ_ONCE(ctx->d->ports[IIO_SIM_RX].next));
 	KUNIT_EXPECT_EQ(test, 0, dmaengine_pause(chan));
 	WRITE_ONCE(ctx->d->ports[IIO_SIM_RX].port.byte_rate, 0);
 	msleep(1200);
