@@ -203,7 +203,7 @@ static bool start(struct worker *w, struct fuzz *fuzz)
 	w->pid = w->out < 0 ? -1 : fork();
 	if (!w->pid)
 		be(w, ops);
-	nr_begun++;
+	nr_begun += w->pid > 0;
 	return w->pid > 0;
 }
 
