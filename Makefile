@@ -141,7 +141,7 @@ clean:
 		build/lint build/importers build/coccicheck build/clang \
 		build/mutants build/proof build/*.cpio \
 		build/series* build/apply* build/*.built build/*.wanted build/accel* \
-		build/arm64-* build/i386-*
+		build/arm64-* build/i386-* build/um-*
 
 distclean:
 	rm -rf build

@@ -3,12 +3,19 @@
 # machine, as a table and, for programs, at the end of FILE. A figure is the least
 # of all boots: what else the machine does only adds to it.
 
-BEGIN { FS = "\t" }
-
-FNR == 1 {
-	kernel = FILENAME ~ /native-stock/ ? "stock" : "series"
-	boots[kernel]++
+function kernel_of(file)
+{
+	return file ~ /native-stock/ ? "stock" : "series"
 }
+
+# A boot that printed nothing is one, too
+BEGIN {
+	FS = "\t"
+	for (i = 1; i < ARGC; i++)
+		boots[kernel_of(ARGV[i])]++
+}
+
+FNR == 1 { kernel = kernel_of(FILENAME) }
 
 /^# end/ { ends[kernel]++ }
 
