@@ -11,6 +11,7 @@
  * nothing is lost; while it is not, what is played back is dropped.
  */
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/fixp-arith.h>
 #include <linux/kfifo.h>
 #include <linux/sizes.h>
@@ -97,11 +98,15 @@ static size_t iio_sim_rx_xfer(struct iio_sim_port *port, void *buf, size_t len)
 	return len;
 }
 
+/*
+ * The other side may be putting something in, or taking something out. It wakes
+ * who asks this and the one below after that, and then they look again.
+ */
 static bool iio_sim_rx_ready(struct iio_sim_port *port)
 {
 	struct iio_sim *sim = iio_sim_of_port(port, IIO_SIM_RX);
 
-	return !iio_sim_looped(sim) || !kfifo_is_empty(&sim->loop);
+	return !iio_sim_looped(sim) || !data_race(kfifo_is_empty(&sim->loop));
 }
 
 static const struct iio_sim_port_ops iio_sim_rx_ops = {
@@ -165,7 +170,7 @@ static bool iio_sim_tx_ready(struct iio_sim_port *port)
 {
 	struct iio_sim *sim = iio_sim_of_port(port, IIO_SIM_TX);
 
-	return !iio_sim_tx_heard(sim) || !kfifo_is_full(&sim->loop);
+	return !iio_sim_tx_heard(sim) || !data_race(kfifo_is_full(&sim->loop));
 }
 
 static const struct iio_sim_port_ops iio_sim_tx_ops = {
