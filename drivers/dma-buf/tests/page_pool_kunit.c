@@ -4,15 +4,19 @@
  * is kept within bounds and given back when it is asked for.
  */
 #include <kunit/test.h>
-#include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/iopoll.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
@@ -375,58 +379,66 @@ static void users_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool_reclaimable(pool), 0);
 }
 
+#ifdef CONFIG_SMP
 /**
- * struct pool_putter - a thread that puts pages while the pool is turned off
+ * struct pool_putter - a thread that puts a page
  * @pool: the pool
- * @count: how many it has put
- * @done: it is through
+ * @page: the page
+ * @done: it has
  */
 struct pool_putter {
 	struct heap_pool *pool;
-	atomic_t count;
+	struct page *page;
 	struct completion done;
 };
 
-static int pool_put_pages(void *data)
+static int pool_put_page(void *data)
 {
 	struct pool_putter *putter = data;
-	struct page *page;
-	unsigned int i;
 
-	for (i = 0; i < 128; i++) {
-		page = alloc_page(GFP_KERNEL);
-		if (page)
-			heap_pool_put(putter->pool, page, 0);
-		atomic_inc(&putter->count);
-	}
+	heap_pool_put(putter->pool, putter->page, 0);
 	complete(&putter->done);
 	return 0;
 }
 
 /*
- * A page that is about to be kept is not when the pool has been turned off. It
- * takes two processors to fail.
+ * The pool is turned off while a page is accounted for and on no list yet: the
+ * other processor waits for the lock of the list then.
  */
 static void turned_off_beside_put(struct kunit *test)
 {
 	struct heap_pool *pool = pool_create(test, false);
-	struct pool_putter putter = { .pool = pool };
-	unsigned int i;
+	struct pool_putter putter = {
+		.pool = pool,
+		.page = chunk_dirty(test, 0),
+	};
+	struct heap_pool_list *list = pool_list(pool, putter.page, 0);
+	struct task_struct *task;
+	unsigned long wait;
 
-	for (i = 0; i < 300; i++) {
-		heap_pool_set_limit(pool, POOL_LIMIT);
-		atomic_set(&putter.count, 0);
-		init_completion(&putter.done);
-		KUNIT_ASSERT_FALSE(test, IS_ERR(kthread_run(pool_put_pages,
-							    &putter,
-							    "pool-putter")));
-		while (atomic_read(&putter.count) < 16 + i % 16)
-			cond_resched();
-		heap_pool_set_limit(pool, 0);
-		wait_for_completion(&putter.done);
-		KUNIT_ASSERT_EQ(test, atomic_long_read(&pool->held), 0);
-	}
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one processor");
+	init_completion(&putter.done);
+	task = kthread_create(pool_put_page, &putter, "pool-putter");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+
+	migrate_disable();
+	kthread_bind(task, cpumask_any_but(cpu_online_mask,
+					   smp_processor_id()));
+	spin_lock(&list->lock);
+	wake_up_process(task);
+	for (wait = 0; wait < USEC_PER_SEC && !atomic_long_read(&pool->held);
+	     wait++)
+		udelay(1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&pool->held), 1);
+	heap_pool_set_limit(pool, 0);
+	spin_unlock(&list->lock);
+	migrate_enable();
+
+	wait_for_completion(&putter.done);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&pool->held), 0);
 }
+#endif
 
 static struct kunit_case page_pool_cases[] = {
 	KUNIT_CASE(empty_pool_has_nothing),
@@ -443,7 +455,9 @@ static struct kunit_case page_pool_cases[] = {
 	KUNIT_CASE(shrinking_forgets),
 	KUNIT_CASE(counted_as_reclaimable),
 	KUNIT_CASE(users_at_once),
+#ifdef CONFIG_SMP
 	KUNIT_CASE(turned_off_beside_put),
+#endif
 	{}
 };
 
