@@ -98,14 +98,11 @@ static size_t iio_sim_rx_xfer(struct iio_sim_port *port, void *buf, size_t len)
 	return len;
 }
 
-/*
- * The other side may be putting something in, or taking something out. It wakes
- * who asks this and the one below after that, and then they look again.
- */
 static bool iio_sim_rx_ready(struct iio_sim_port *port)
 {
 	struct iio_sim *sim = iio_sim_of_port(port, IIO_SIM_RX);
 
+	/* Who puts something in wakes the one who asks, and he looks again. */
 	return !iio_sim_looped(sim) || !data_race(kfifo_is_empty(&sim->loop));
 }
 
@@ -170,6 +167,7 @@ static bool iio_sim_tx_ready(struct iio_sim_port *port)
 {
 	struct iio_sim *sim = iio_sim_of_port(port, IIO_SIM_TX);
 
+	/* And so does who takes something out. */
 	return !iio_sim_tx_heard(sim) || !data_race(kfifo_is_full(&sim->loop));
 }
 
