@@ -8,7 +8,8 @@
  *
  * Which device needs it is up to the machine: one on a PCI bus does if the device
  * tree does not call the bus coherent, all do with swiotlb=force, and elsewhere
- * none does.
+ * none does. What is mapped is an event on all of them: without it the trace would
+ * say nothing, and nothing would seem to be as it should be.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,11 +25,12 @@
 #define SETTLE_MS	5000
 
 static const char * const events[] = {
+	EVENTS "dma_map_sg/enable",
 	EVENTS "dma_sync_sg_for_cpu/enable",
 	EVENTS "dma_sync_sg_for_device/enable",
 };
 
-static int trace_syncs(bool on)
+static int trace_maintenance(bool on)
 {
 	unsigned int i;
 	int ret = on ? trace_begin(256) : 0;
@@ -71,16 +73,14 @@ static long line_bytes(const char *line, const char *dir)
 	return sum;
 }
 
-/* How many bytes were synchronised for @whom since this was last forgotten */
-static long bytes_synced(const struct sim *sim, const char *whom,
-			 const char *dir)
+/* How many bytes @event was for since the trace was last forgotten */
+static long bytes_of(const char *event, const struct sim *sim, const char *dir)
 {
 	char line[LINE_LEN], wanted[LINE_LEN];
 	FILE *file = fopen(TRACE_DIR "/trace", "re");
 	long sum = 0, n;
 
-	snprintf(wanted, sizeof(wanted), ": dma_sync_sg_for_%s: %s dir=", whom,
-		 sim->dma);
+	snprintf(wanted, sizeof(wanted), ": dma_%s: %s dir=", event, sim->dma);
 	while (file && sum >= 0 && fgets(line, sizeof(line), file)) {
 		char *at = strstr(line, wanted);
 
@@ -94,7 +94,7 @@ static long bytes_synced(const struct sim *sim, const char *whom,
 	return file ? sum : -errno;
 }
 
-static int forget_syncs(void)
+static int forget_trace(void)
 {
 	return trace_set("trace", "");
 }
@@ -133,20 +133,26 @@ static int run_detach(const struct user *user)
 	return buffer_detach(user->buffer, user->dmabuf);
 }
 
+/* What the trace has of a step: for whom it is maintained, if that is needed */
+#define MAPPED		0x1
+#define CPU		0x2
+#define CAPTURES	0x4
+#define PLAYS		0x8
+#define EITHER		(CAPTURES | PLAYS)
+
 /**
- * struct step - what a program does, and what has to be synchronised
+ * struct step - what a program does, and what becomes of the memory
  * @name: of the step
  * @run: does it, or NULL: SYNC with @flags
  * @flags: of SYNC
- * @cpu: for the CPU
- * @captured: for a device that captures
- * @played: for a device that plays
+ * @traced: it is mapped, synchronised for the CPU, for a device that captures,
+ *	for one that plays
  */
 struct step {
 	const char *name;
 	int (*run)(const struct user *user);
 	__u64 flags;
-	bool cpu, captured, played;
+	unsigned int traced;
 };
 
 #define START(_flags)	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_ ## _flags)
@@ -154,31 +160,32 @@ struct step {
 
 /* What is only read is not written back over what a device has written */
 static const struct step steps[] = {
-	{ "nobody has it, start", NULL, START(RW), false, false, false },
-	{ "nobody has it, end", NULL, END(RW), false, false, false },
-	{ "attach", run_attach, 0, false, true, true },
-	{ "start of write", NULL, START(WRITE), true, false, false },
-	{ "end of write", NULL, END(WRITE), false, true, true },
-	{ "transfer", run_transfer, 0, false, false, false },
-	{ "start of read", NULL, START(READ), true, false, false },
-	{ "end of read", NULL, END(READ), false, true, false },
-	{ "start of both", NULL, START(RW), true, false, false },
-	{ "end of both", NULL, END(RW), false, true, true },
-	{ "detach", run_detach, 0, true, false, false },
-	{ "nobody has it again, start", NULL, START(RW), false, false, false },
-	{ "nobody has it again, end", NULL, END(RW), false, false, false },
+	{ "nobody has it, start", NULL, START(RW), 0 },
+	{ "nobody has it, end", NULL, END(RW), 0 },
+	{ "attach", run_attach, 0, MAPPED | EITHER },
+	{ "start of write", NULL, START(WRITE), CPU },
+	{ "end of write", NULL, END(WRITE), EITHER },
+	{ "transfer", run_transfer, 0, 0 },
+	{ "start of read", NULL, START(READ), CPU },
+	{ "end of read", NULL, END(READ), CAPTURES },
+	{ "start of both", NULL, START(RW), CPU },
+	{ "end of both", NULL, END(RW), EITHER },
+	{ "detach", run_detach, 0, CPU },
+	{ "nobody has it again, start", NULL, START(RW), 0 },
+	{ "nobody has it again, end", NULL, END(RW), 0 },
 };
 
 /* The last reference of an attachment may go a little later */
-static bool synced(const struct sim *sim, const char *dir, long cpu,
+static bool traced(const struct sim *sim, const char *dir, long mapped, long cpu,
 		   long device)
 {
 	long long until = now_ms() + SETTLE_MS;
 	bool right;
 
 	do {
-		right = bytes_synced(sim, "cpu", dir) == cpu &&
-			bytes_synced(sim, "device", dir) == device;
+		right = bytes_of("map_sg", sim, dir) == mapped &&
+			bytes_of("sync_sg_for_cpu", sim, dir) == cpu &&
+			bytes_of("sync_sg_for_device", sim, dir) == device;
 	} while (!right && now_ms() < until);
 	return right;
 }
@@ -187,18 +194,19 @@ static bool synced(const struct sim *sim, const char *dir, long cpu,
 static const char *wrong_step(const struct user *user)
 {
 	const char *dir = user->plays ? "TO_DEVICE " : "FROM_DEVICE ";
+	const unsigned int device = user->plays ? PLAYS : CAPTURES;
 	const long all = needs_syncs(user->sim) ? LEN : 0;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
 		const struct step *step = &steps[i];
-		bool device = user->plays ? step->played : step->captured;
 
-		if (forget_syncs() ||
+		if (forget_trace() ||
 		    (step->run ? step->run(user) :
 				 buf_sync(user->dmabuf, step->flags)) ||
-		    !synced(user->sim, dir, step->cpu ? all : 0,
-			    device ? all : 0))
+		    !traced(user->sim, dir, step->traced & MAPPED ? LEN : 0,
+			    step->traced & CPU ? all : 0,
+			    step->traced & device ? all : 0))
 			return step->name;
 	}
 	return NULL;
@@ -212,12 +220,12 @@ TEST_F(iio, captures)
 	};
 	const char *wrong;
 
-	ASSERT_EQ(0, trace_syncs(true));
+	ASSERT_EQ(0, trace_maintenance(true));
 	wrong = wrong_step(&user);
 	EXPECT_EQ(NULL, wrong) {
 		TH_LOG("%s", wrong);
 	}
-	EXPECT_EQ(0, trace_syncs(false));
+	EXPECT_EQ(0, trace_maintenance(false));
 }
 
 TEST_F(iio, plays)
@@ -228,12 +236,12 @@ TEST_F(iio, plays)
 	};
 	const char *wrong;
 
-	ASSERT_EQ(0, trace_syncs(true));
+	ASSERT_EQ(0, trace_maintenance(true));
 	wrong = wrong_step(&user);
 	EXPECT_EQ(NULL, wrong) {
 		TH_LOG("%s", wrong);
 	}
-	EXPECT_EQ(0, trace_syncs(false));
+	EXPECT_EQ(0, trace_maintenance(false));
 }
 
 /* Two devices have the same memory: each is synchronised if it needs that */
@@ -249,17 +257,19 @@ TEST_F(iio, each_for_itself)
 	all = needs_syncs(&self->sim) ? LEN : 0;
 	others = needs_syncs(&other) ? LEN : 0;
 	TH_LOG("%s: %ld, %s: %ld", self->sim.dma, all, other.dma, others);
-	ASSERT_EQ(0, trace_syncs(true));
+	ASSERT_EQ(0, trace_maintenance(true));
 	EXPECT_EQ(0, buffer_attach(self->in, self->a));
 	EXPECT_EQ(0, buffer_attach(in, self->a));
-	EXPECT_EQ(0, forget_syncs());
+	EXPECT_TRUE(traced(&self->sim, "FROM_DEVICE ", LEN, 0, all));
+	EXPECT_TRUE(traced(&other, "FROM_DEVICE ", LEN, 0, others));
+	EXPECT_EQ(0, forget_trace());
 	EXPECT_EQ(0, buf_sync(self->a, START(READ)));
-	EXPECT_TRUE(synced(&self->sim, "FROM_DEVICE ", all, 0));
-	EXPECT_TRUE(synced(&other, "FROM_DEVICE ", others, 0));
+	EXPECT_TRUE(traced(&self->sim, "FROM_DEVICE ", 0, all, 0));
+	EXPECT_TRUE(traced(&other, "FROM_DEVICE ", 0, others, 0));
 	EXPECT_EQ(0, buf_sync(self->a, END(READ)));
-	EXPECT_TRUE(synced(&self->sim, "FROM_DEVICE ", all, all));
-	EXPECT_TRUE(synced(&other, "FROM_DEVICE ", others, others));
-	EXPECT_EQ(0, trace_syncs(false));
+	EXPECT_TRUE(traced(&self->sim, "FROM_DEVICE ", 0, all, all));
+	EXPECT_TRUE(traced(&other, "FROM_DEVICE ", 0, others, others));
+	EXPECT_EQ(0, trace_maintenance(false));
 	close(in);
 	EXPECT_EQ(0, sim_remove(&other));
 }
