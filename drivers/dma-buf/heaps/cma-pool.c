@@ -356,6 +356,7 @@ static int cma_pool_recall(struct notifier_block *nb, unsigned long unused,
 			   void *cma)
 {
 	struct cma_pool *pool = container_of(nb, struct cma_pool, cma_short);
+	unsigned long released;
 
 	if (cma != pool->cma)
 		return NOTIFY_DONE;
@@ -371,10 +372,11 @@ static int cma_pool_recall(struct notifier_block *nb, unsigned long unused,
 
 	/*
 	 * Another attempt may succeed if something has gone back since the one
-	 * that failed, whoever gave it back.
+	 * that failed, whoever gave it back. A time that is read first is not
+	 * later than jiffies, however often these have wrapped since.
 	 */
-	return time_before(jiffies, READ_ONCE(pool->released) + HZ) ?
-	       NOTIFY_STOP : NOTIFY_DONE;
+	released = READ_ONCE(pool->released);
+	return jiffies - released < HZ ? NOTIFY_STOP : NOTIFY_DONE;
 }
 
 static unsigned long cma_pool_count_objects(struct shrinker *shrinker,
