@@ -18,13 +18,15 @@
  *
  * A run that is being zeroed is on no list, and @zeroing is held. Who wants
  * everything back says so first (@recalls), for the thread to let go and for
- * nothing to be kept. A run on its way back to the region is on no list either,
- * and counted by @releasing: who finds the list empty waits until there is none.
+ * nothing more to be kept: what is freed meanwhile goes back to the region, and is
+ * not waited for. A run of the list that is on its way back is counted by
+ * @releasing: who finds the list empty waits until there is none.
  */
 
 #include <linux/atomic.h>
 #include <linux/cma.h>
 #include <linux/debugfs.h>
+#include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/freezer.h>
 #include <linux/jiffies.h>
@@ -47,65 +49,11 @@
 #include "cma-pool.h"
 #include "heap-zero.h"
 
-/* Searches are linear, so there must not be many. */
-#define CMA_POOL_RUNS	64
-
 /* How many pages are zeroed between two looks at whether they are recalled */
 #define CMA_POOL_BATCH	64
 
 /* Fewer pages are zeroed sooner by who takes them than a thread is woken */
 #define CMA_POOL_WORTH_WAKING	16
-
-/**
- * struct cma_pool_run - pages that are kept
- * @page: the first
- * @nr_pages: how many
- * @zeroed: all of them are
- */
-struct cma_pool_run {
-	struct page *page;
-	unsigned long nr_pages;
-	bool zeroed;
-};
-
-/**
- * struct cma_pool - what is kept of a region
- * @cma: the region
- * @name: of the heap
- * @lock: protects @runs, @nr_runs, @held and @limit; the last two are read
- *	  without it, too
- * @runs: those that came first are first
- * @nr_runs: how many
- * @held: pages in @runs, and of the run that is being zeroed
- * @limit: the most that @held may be
- * @zeroing: held while a run is being zeroed, and by who wants all back
- * @releasing: how many runs of the list are on their way back to the region
- * @released: when the last run had gone back, in jiffies
- * @recalls: how many want all back
- * @nr_zeroed: runs that were zeroed in the background
- * @worker: the thread that does it
- * @work: its work
- * @shrinker: gives all back when memory is short
- * @cma_short: gives all back when the region is short
- */
-struct cma_pool {
-	struct cma *cma;
-	const char *name;
-	spinlock_t lock;		/* protects runs, nr_runs, held, limit */
-	struct cma_pool_run runs[CMA_POOL_RUNS];
-	unsigned int nr_runs;
-	unsigned long held;
-	unsigned long limit;
-	struct mutex zeroing;		/* a run may be on no list */
-	atomic_t releasing;
-	unsigned long released;
-	atomic_t recalls;
-	unsigned long nr_zeroed;
-	struct kthread_worker *worker;
-	struct kthread_delayed_work work;
-	struct shrinker *shrinker;
-	struct notifier_block cma_short;
-};
 
 static void cma_pool_account(const struct cma_pool_run *run, long nr_pages)
 {
@@ -220,27 +168,39 @@ static unsigned long cma_pool_release_one(struct cma_pool *pool)
 	return run.nr_pages;
 }
 
-/*
- * Put a run into the list, if there is room. One that was being zeroed is held
- * already, and there may be none any more: the limit has been lowered, or others
- * have taken its place. Nor is there any while somebody wants all back.
- */
-static bool cma_pool_list(struct cma_pool *pool, const struct cma_pool_run *run,
-			  unsigned long already_held)
+/* Put a run at the end of the list, if there is room. */
+static bool cma_pool_list(struct cma_pool *pool, const struct cma_pool_run *run)
 {
-	bool room;
+	lockdep_assert_held(&pool->lock);
+
+	if (pool->nr_runs == CMA_POOL_RUNS ||
+	    pool->held + run->nr_pages > pool->limit)
+		return false;
+
+	pool->runs[pool->nr_runs++] = *run;
+	cma_pool_hold(pool, run->nr_pages);
+	return true;
+}
+
+/*
+ * Returns 0, -EAGAIN when there is no room until another run goes, -ENOSPC when
+ * that would not do, and -EBUSY while somebody wants all back.
+ */
+static int cma_pool_try_put(struct cma_pool *pool,
+			    const struct cma_pool_run *run)
+{
+	int ret = 0;
 
 	spin_lock(&pool->lock);
-	cma_pool_hold(pool, -(long)already_held);
-	room = pool->nr_runs < CMA_POOL_RUNS && !atomic_read(&pool->recalls) &&
-	       pool->held + run->nr_pages <= pool->limit;
-	if (room) {
-		pool->runs[pool->nr_runs++] = *run;
-		cma_pool_hold(pool, run->nr_pages);
-	}
+	if (atomic_read(&pool->recalls))
+		ret = -EBUSY;
+	else if (pool->busy + run->nr_pages > pool->limit)
+		ret = -ENOSPC;
+	else if (!cma_pool_list(pool, run))
+		ret = -EAGAIN;
 	spin_unlock(&pool->lock);
 
-	return room;
+	return ret;
 }
 
 /* Nobody else has a reference to any of the pages. */
@@ -262,23 +222,30 @@ static bool cma_pool_may_keep(struct page *page, unsigned long nr_pages)
  *
  * Context: process context, may sleep.
  *
- * Return: true if they are kept; otherwise cma_release() has to be called.
+ * Return: true if they are kept, or have been given back to the region, as
+ * somebody wants all of it; otherwise cma_release() has to be called.
  */
 bool cma_pool_put(struct cma_pool *pool, struct page *page,
 		  unsigned long nr_pages)
 {
 	const struct cma_pool_run run = { .page = page, .nr_pages = nr_pages };
+	int ret;
 
 	if (!pool || nr_pages > READ_ONCE(pool->limit) ||
 	    !cma_pool_may_keep(page, nr_pages))
 		return false;
 
 	cma_pool_account(&run, nr_pages);
-	while (!cma_pool_list(pool, &run, 0)) {
-		if (!cma_pool_release_one(pool)) {
-			cma_pool_account(&run, -(long)nr_pages);
-			return false;
-		}
+	do {
+		ret = cma_pool_try_put(pool, &run);
+	} while (ret == -EAGAIN && cma_pool_release_one(pool));
+	if (ret == -EBUSY) {
+		cma_pool_release(pool, &run);
+		return true;
+	}
+	if (ret) {
+		cma_pool_account(&run, -(long)nr_pages);
+		return false;
 	}
 
 	if (nr_pages >= CMA_POOL_WORTH_WAKING)
@@ -311,11 +278,31 @@ static bool cma_pool_take_used(struct cma_pool *pool, struct cma_pool_run *run)
 	spin_lock(&pool->lock);
 	for (i = pool->nr_runs - 1; i >= 0 && pool->runs[i].zeroed; i--)
 		;
-	if (i >= 0)
+	if (i >= 0) {
 		*run = cma_pool_unlist(pool, i);
+		pool->busy = run->nr_pages;
+	}
 	spin_unlock(&pool->lock);
 
 	return i >= 0;
+}
+
+/*
+ * There may be no room any more: the limit has been lowered, or others have taken
+ * its place. Who wants all back waits for @zeroing, and finds it in the list.
+ */
+static bool cma_pool_list_again(struct cma_pool *pool,
+				const struct cma_pool_run *run)
+{
+	bool listed;
+
+	spin_lock(&pool->lock);
+	pool->busy = 0;
+	cma_pool_hold(pool, -(long)run->nr_pages);
+	listed = cma_pool_list(pool, run);
+	spin_unlock(&pool->lock);
+
+	return listed;
 }
 
 /* Says whether there may be more to do. */
@@ -330,7 +317,7 @@ static bool cma_pool_zero_next(struct cma_pool *pool)
 		run.zeroed = cma_pool_zero(pool, &run);
 		more = run.zeroed;
 		WRITE_ONCE(pool->nr_zeroed, pool->nr_zeroed + run.zeroed);
-		if (!cma_pool_list(pool, &run, run.nr_pages))
+		if (!cma_pool_list_again(pool, &run))
 			cma_pool_release(pool, &run);
 	}
 	mutex_unlock(&pool->zeroing);
@@ -352,11 +339,12 @@ static void cma_pool_work(struct kthread_work *work)
 
 /* Giving back. */
 
-static int cma_pool_recall(struct notifier_block *nb, unsigned long unused,
+static int cma_pool_recall(struct notifier_block *nb, unsigned long since,
 			   void *cma)
 {
 	struct cma_pool *pool = container_of(nb, struct cma_pool, cma_short);
 	unsigned long released;
+	bool some = false;
 
 	if (cma != pool->cma)
 		return NOTIFY_DONE;
@@ -365,18 +353,20 @@ static int cma_pool_recall(struct notifier_block *nb, unsigned long unused,
 	mutex_lock(&pool->zeroing);
 	/* From here on, nothing comes into the list. */
 	while (cma_pool_release_one(pool))
-		;
+		some = true;
 	mutex_unlock(&pool->zeroing);
-	wait_var_event(&pool->releasing, !atomic_read(&pool->releasing));
+	wait_var_event(&pool->releasing,
+		       !atomic_read_acquire(&pool->releasing));
+	released = READ_ONCE(pool->released);
 	atomic_dec(&pool->recalls);
 
 	/*
 	 * Another attempt may succeed if something has gone back since the one
-	 * that failed, whoever gave it back. A time that is read first is not
-	 * later than jiffies, however often these have wrapped since.
+	 * that failed began, whoever of the pool's users gave it back; and not
+	 * so long ago that jiffies have wrapped.
 	 */
-	released = READ_ONCE(pool->released);
-	return jiffies - released < HZ ? NOTIFY_STOP : NOTIFY_DONE;
+	some |= time_in_range(released, since, jiffies + HZ);
+	return some ? NOTIFY_STOP : NOTIFY_DONE;
 }
 
 static unsigned long cma_pool_count_objects(struct shrinker *shrinker,
@@ -499,6 +489,7 @@ struct cma_pool *cma_pool_create(struct cma *cma, const char *name,
 
 	pool->cma_short.notifier_call = cma_pool_recall;
 	cma_register_short_notifier(&pool->cma_short);
+	__module_get(THIS_MODULE);
 	debugfs_create_file(name, 0444, heap_pool_debugfs_dir(), pool,
 			    &cma_pool_fops);
 	return pool;
