@@ -160,11 +160,12 @@ struct page *heap_pool_get(struct heap_pool *pool, unsigned int order)
 	page = heap_pool_take_any(&node->lists[order], &used);
 	if (!page)
 		return NULL;
-	if (used)
-		heap_zero_pages(page, 1UL << order);
 
+	/* Others can be kept in its place before it is zeroed. */
 	heap_pool_account(page, -(1L << order));
 	atomic_long_sub(1L << order, &pool->held);
+	if (used)
+		heap_zero_pages(page, 1UL << order);
 	return page;
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_get, DMA_BUF_HEAP);
