@@ -407,20 +407,22 @@ static int pool_put_page(void *data)
  */
 static void turned_off_beside_put(struct kunit *test)
 {
-	struct heap_pool *pool = pool_create(test, false);
-	struct pool_putter putter = {
-		.pool = pool,
-		.page = chunk_dirty(test, 0),
-	};
-	struct heap_pool_list *list = pool_list(pool, putter.page, 0);
+	struct pool_putter putter = { };
+	struct heap_pool_list *list;
 	struct task_struct *task;
+	struct heap_pool *pool;
 	unsigned long wait;
+	long held;
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "one processor");
+	pool = pool_create(test, false);
 	init_completion(&putter.done);
 	task = kthread_create(pool_put_page, &putter, "pool-putter");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	putter.pool = pool;
+	putter.page = chunk_dirty(test, 0);
+	list = pool_list(pool, putter.page, 0);
 
 	migrate_disable();
 	kthread_bind(task, cpumask_any_but(cpu_online_mask,
@@ -430,10 +432,12 @@ static void turned_off_beside_put(struct kunit *test)
 	for (wait = 0; wait < USEC_PER_SEC && !atomic_long_read(&pool->held);
 	     wait++)
 		udelay(1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&pool->held), 1);
+	held = atomic_long_read(&pool->held);
+	/* Does not sleep: nothing is on a list, to be released */
 	heap_pool_set_limit(pool, 0);
 	spin_unlock(&list->lock);
 	migrate_enable();
+	KUNIT_EXPECT_EQ(test, held, 1);
 
 	wait_for_completion(&putter.done);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&pool->held), 0);
