@@ -42,6 +42,10 @@ static void iio_sim_chan_sleep(struct iio_sim_chan *c,
 {
 	DEFINE_WAIT(wait);
 
+	/* One that is late does not arm a timer for each period */
+	if (ktime_compare(until, ktime_get()) <= 0)
+		return;
+
 	for (;;) {
 		prepare_to_wait(&c->port->wait, &wait, TASK_IDLE);
 		if (iio_sim_chan_gone(c, desc) ||
