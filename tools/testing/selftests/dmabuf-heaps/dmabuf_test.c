@@ -296,6 +296,21 @@ int heap_pool_drain(void)
 	return ret;
 }
 
+/*
+ * True once nothing is left in a pool, by its file in debugfs, nor is any of it
+ * being zeroed, which cannot be given back meanwhile.
+ */
+bool heap_pool_emptied(const char *pool)
+{
+	long long until = now_ms() + 2 * SETTLE_MS;
+
+	do {
+		if (heap_pool_drain())
+			return false;
+	} while (table_number(pool, "held") && now_ms() < until);
+	return !table_number(pool, "held");
+}
+
 static bool heap_is_cma(const char *heap)
 {
 	return strcmp(heap, HEAP_SYSTEM) != 0;

@@ -53,6 +53,7 @@ int write_text(const char *path, const char *text);
 long vmstat_sum(const char *prefix);
 long heap_pages_used(const char *heap);
 int heap_pool_drain(void);
+bool heap_pool_emptied(const char *pool);
 long buffers_live(void);
 const char *cma_region_name(void);
 long cma_number(const char *region, const char *file);

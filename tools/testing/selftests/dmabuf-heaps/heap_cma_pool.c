@@ -45,18 +45,6 @@ static bool use_buffer(int heap, size_t len)
 	return fd >= 0;
 }
 
-/* Nothing is left in the pool, not even what is just being zeroed */
-static bool pool_emptied(void)
-{
-	long long until = now_ms() + 10000;
-
-	do {
-		if (heap_pool_drain())
-			return false;
-	} while (pool_held() && now_ms() < until);
-	return !pool_held();
-}
-
 /*
  * Waits until as many runs have been zeroed, whatever else is going on: before
  * that, one may be in the hands of the thread that does it, and not to be had.
@@ -82,7 +70,7 @@ FIXTURE_SETUP(cma_pool)
 {
 	ASSERT_LT(0, read_file(POOL_PERCENT, self->percent,
 			       sizeof(self->percent)));
-	ASSERT_TRUE(pool_emptied());
+	ASSERT_TRUE(heap_pool_emptied(POOL));
 	heap_mark_take(&self->mark, HEAP_CMA);
 	self->pages = cma_region_number("count");
 	self->heap = heap_open(HEAP_CMA);

@@ -64,18 +64,6 @@ static long kept_kib(void)
 	       table_number(MEMINFO, "SReclaimable");
 }
 
-/* Nothing is left in the pool, once a chunk that is being zeroed is ready, too */
-static bool pool_emptied(void)
-{
-	long long until = now_ms() + 10000;
-
-	do {
-		if (heap_pool_drain())
-			return false;
-	} while (pool_held() && now_ms() < until);
-	return !pool_held();
-}
-
 /* An empty pool, as it is configured, and the heap */
 FIXTURE(pool) {
 	struct heap_mark mark;
@@ -87,7 +75,7 @@ FIXTURE_SETUP(pool)
 {
 	ASSERT_LT(0, read_file(POOL_PERCENT, self->percent,
 			       sizeof(self->percent)));
-	ASSERT_TRUE(pool_emptied());
+	ASSERT_TRUE(heap_pool_emptied(POOL));
 	heap_mark_take(&self->mark, HEAP_SYSTEM);
 	self->heap = heap_open(HEAP_SYSTEM);
 	ASSERT_LE(0, self->heap);
@@ -214,7 +202,7 @@ TEST_F(pool, gives_back_when_asked)
 
 	ASSERT_TRUE(use_buffers(self->heap, BUFS, BUF_LEN));
 	EXPECT_LE(kib, pool_held() * (long)(PAGE / KIB));
-	EXPECT_TRUE(pool_emptied());
+	EXPECT_TRUE(heap_pool_emptied(POOL));
 	EXPECT_GT(table_number(MEMINFO, "MemTotal") / 100,
 		  before - all_free_kib());
 }
