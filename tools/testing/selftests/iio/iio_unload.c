@@ -57,12 +57,12 @@ static long users(const char *module)
 	return strtol(text, NULL, 10);
 }
 
-static bool all_built_in(void)
+static bool some_built_in(void)
 {
-	return users(SIM) < 0;
+	return users(SIM) < 0 || users(DMAENGINE) < 0 || users(CORE) < 0;
 }
 
-#define BUILT_IN	"the simulated converter is no module"
+#define BUILT_IN	"the simulated converter, or what it uses, is no module"
 
 /* Last references may go a little later */
 static bool comes_to(const char *module, long count)
@@ -122,7 +122,7 @@ TEST_F(iio, transfers_keep_modules)
 {
 	struct unloaded done = { 0 };
 
-	if (all_built_in())
+	if (some_built_in())
 		SKIP(return, BUILT_IN);
 
 	start_two(_metadata, self);
@@ -144,7 +144,7 @@ TEST_F(iio, file_keeps_modules)
 {
 	int fence;
 
-	if (all_built_in())
+	if (some_built_in())
 		SKIP(return, BUILT_IN);
 
 	start_two(_metadata, self);
@@ -174,7 +174,7 @@ TEST_F(iio, fence_keeps_core)
 	struct unloaded done = { 0 };
 	int fence;
 
-	if (all_built_in())
+	if (some_built_in())
 		SKIP(return, BUILT_IN);
 
 	close_now(&self->out);
@@ -202,7 +202,7 @@ TEST_F(iio, fence_keeps_core)
 /* From nothing, and it works */
 TEST_F(iio, works_when_loaded_again)
 {
-	if (all_built_in())
+	if (some_built_in())
 		SKIP(return, BUILT_IN);
 
 	close_now(&self->in);
