@@ -5,6 +5,7 @@
  * pool has is read from debugfs.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -165,12 +166,23 @@ TEST_F_TIMEOUT(pool, never_shows_data_of_the_killed, 120)
 	}
 }
 
+/* Who is moved to a processor of another node has the memory of that one */
+static int stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
 /* The same memory goes round, and no other is taken meanwhile */
 TEST_F(pool, memory_is_used_again)
 {
 	long taken;
 	int i;
 
+	ASSERT_EQ(0, stay_here());
 	ASSERT_TRUE(use_buffers(self->heap, BUFS, BUF_LEN));
 	EXPECT_LE((long)(BUFS * BUF_LEN / PAGE), pool_held());
 	taken = heap_pages_used(HEAP_SYSTEM);
