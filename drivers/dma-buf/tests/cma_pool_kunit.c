@@ -9,7 +9,6 @@
 #include <linux/atomic.h>
 #include <linux/cma.h>
 #include <linux/completion.h>
-#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
@@ -310,6 +309,18 @@ static void recall_empties(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&pool->recalls), 0);
 }
 
+/* What cannot be had from an empty region either is not asked for */
+static void recall_is_not_for_nothing(struct kunit *test)
+{
+	const unsigned long all = cma_get_size(region) >> PAGE_SHIFT;
+	struct cma_pool *pool = test->priv;
+
+	put_runs(test, 1, RUN_PAGES);
+	KUNIT_EXPECT_NULL(test, cma_alloc(region, all + 1, 0, true));
+	KUNIT_EXPECT_NULL(test, cma_alloc(region, 0, 0, true));
+	KUNIT_EXPECT_EQ(test, pool->held, RUN_PAGES);
+}
+
 /* Another attempt is worth it for what went back since the first one began */
 static void recall_says_whether(struct kunit *test)
 {
@@ -394,6 +405,7 @@ static struct kunit_case cma_pool_cases[] = {
 	KUNIT_CASE(none_goes_in_vain),
 	KUNIT_CASE(shrinking_is_progress_to_some),
 	KUNIT_CASE(recall_empties),
+	KUNIT_CASE(recall_is_not_for_nothing),
 	KUNIT_CASE(recall_says_whether),
 	KUNIT_CASE(recall_refuses),
 	KUNIT_CASE(recall_waits),
