@@ -61,6 +61,12 @@ series_files()
 	own_files $series_dirs
 }
 
+# Files of the base that series/edits change
+edited_files()
+{
+	own_files series/edits | sed 's,^series/edits/,,; s,/[^/]*$,,' | sort -u
+}
+
 # What the series has to run in a kernel: no tests, no mocks
 own_code()
 {
